@@ -67,7 +67,8 @@ export class GraphBuilder {
 
   /** A constant; equal small ones are shared. */
   constant(tensor: AnyTensor): Value {
-    const key = tensor.data.length <= 16 ? `${tensor.dtype}[${tensor.shape}]${Array.from(tensor.data).join()}` : undefined;
+    const key =
+      tensor.data.length <= 16 ? `${tensor.dtype}[${tensor.shape}]${Array.from(tensor.data).join()}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known) {
       return known;
@@ -133,7 +134,9 @@ export class GraphBuilder {
     const source = from.shape ?? [];
     const target = to.shape ?? [];
     const added = source.length - target.length;
-    const axes = source.flatMap((extent, axis) => (axis < added || (target[axis - added] === 1 && extent !== 1) ? [axis] : []));
+    const axes = source.flatMap((extent, axis) =>
+      axis < added || (target[axis - added] === 1 && extent !== 1) ? [axis] : [],
+    );
     if (axes.length === 0) {
       return gradient;
     }
@@ -146,13 +149,16 @@ export class GraphBuilder {
   Add = (a: Value, b: Value): Value => this.op("Add", [a, b]);
   And = (a: Value, b: Value): Value => this.op("And", [a, b], { dtype: "bool" });
   Cast = (x: Value, dtype: ElementType): Value =>
-    x.dtype === dtype ? x : this.op("Cast", [x], { dtype, shape: x.shape, attributes: { to: elementTypeNumber[dtype] ?? 0 } });
+    x.dtype === dtype
+      ? x
+      : this.op("Cast", [x], { dtype, shape: x.shape, attributes: { to: elementTypeNumber[dtype] ?? 0 } });
   Concat = (parts: readonly Value[], axis: number): Value => this.op("Concat", parts, { attributes: { axis } });
   Cos = (x: Value): Value => this.op("Cos", [x]);
   Div = (a: Value, b: Value): Value => this.op("Div", [a, b]);
   Equal = (a: Value, b: Value): Value => this.op("Equal", [a, b], { dtype: "bool" });
   Exp = (x: Value): Value => this.op("Exp", [x]);
-  Expand = (x: Value, shape: Value, known?: readonly Extent[]): Value => this.op("Expand", [x, shape], { shape: known });
+  Expand = (x: Value, shape: Value, known?: readonly Extent[]): Value =>
+    this.op("Expand", [x, shape], { shape: known });
   Gather = (x: Value, indices: Value, axis: number): Value => this.op("Gather", [x, indices], { attributes: { axis } });
   GatherElements = (x: Value, indices: Value, axis: number): Value =>
     this.op("GatherElements", [x, indices], { attributes: { axis } });
@@ -189,8 +195,13 @@ export class GraphBuilder {
   Sigmoid = (x: Value): Value => this.op("Sigmoid", [x]);
   Sign = (x: Value): Value => this.op("Sign", [x]);
   Sin = (x: Value): Value => this.op("Sin", [x]);
-  Slice = (x: Value, starts: readonly number[], ends: readonly number[], axes: readonly number[], steps?: readonly number[]): Value =>
-    this.op("Slice", [x, this.ints(starts), this.ints(ends), this.ints(axes), steps && this.ints(steps)]);
+  Slice = (
+    x: Value,
+    starts: readonly number[],
+    ends: readonly number[],
+    axes: readonly number[],
+    steps?: readonly number[],
+  ): Value => this.op("Slice", [x, this.ints(starts), this.ints(ends), this.ints(axes), steps && this.ints(steps)]);
   Softmax = (x: Value, axis: number): Value => this.op("Softmax", [x], { attributes: { axis }, shape: x.shape });
   Sqrt = (x: Value): Value => this.op("Sqrt", [x]);
   Squeeze = (x: Value, axes: readonly number[]): Value => this.op("Squeeze", [x, this.ints(axes)]);

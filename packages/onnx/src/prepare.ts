@@ -1,0 +1,13 @@
+import { foldBatchNormalization } from "./fold-batch-normalization.ts";
+import { inlineConstantIf, inlineFunctions } from "./inline.ts";
+import type { Model } from "./model.ts";
+import { upgradeOpset } from "./upgrade.ts";
+
+/**
+ * A copy of the model that computes the same with what gradient rules expect: no model-local functions, no `If` with a known
+ * condition, operators in their form since opset 18, and batch normalisation folded into the convolution before it, unless
+ * one of its weights is in `keep`.
+ */
+export function prepare(model: Model, keep: readonly string[]): Model {
+  return foldBatchNormalization(upgradeOpset(inlineConstantIf(inlineFunctions(model))), keep);
+}
