@@ -1,4 +1,5 @@
 import { OnnxError } from "./errors.ts";
+import { freshPrefix } from "./fresh-names.ts";
 import { describe, siteOf, zero } from "./gradients/gradient.ts";
 import { gradientOf } from "./gradients/index.ts";
 import { GraphBuilder } from "./graph-builder.ts";
@@ -189,18 +190,4 @@ function join(graph: Graph, builder: GraphBuilder): Graph {
 
 function alias(from: string, to: string): Node {
   return { name: to, op: "Identity", domain: "", inputs: [from], outputs: [to], attributes: {} };
-}
-
-/** A start for new names that no value of the graph has. */
-function freshPrefix(graph: Graph, word: string): string {
-  const names = [
-    ...graph.nodes.flatMap((node) => node.outputs),
-    ...graph.inputs.map((input) => input.name),
-    ...graph.initializers.keys(),
-  ];
-  let prefix = `${word}/`;
-  while (names.some((name) => name.startsWith(prefix))) {
-    prefix = `_${prefix}`;
-  }
-  return prefix;
 }

@@ -68,7 +68,7 @@ export class GraphBuilder {
   /** A constant; equal small ones are shared. */
   constant(tensor: AnyTensor): Value {
     const key =
-      tensor.data.length <= 16 ? `${tensor.dtype}[${tensor.shape}]${Array.from(tensor.data).join()}` : undefined;
+      tensor.data.length <= 16 ? `${tensor.dtype}[${tensor.shape}]${[...tensor.data].join()}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known) {
       return known;
