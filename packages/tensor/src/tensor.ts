@@ -36,7 +36,10 @@ export function sizeOf(shape: Shape): number {
 /** A float32 tensor over `data`, zeros where none is given. Throws a TensorError if the lengths disagree. */
 export function tensor(shape: Shape, data: Float32Array = new Float32Array(sizeOf(shape))): Tensor {
   if (data.length !== sizeOf(shape)) {
-    throw new TensorError("SHAPE_MISMATCH", `tensor: expected ${sizeOf(shape)} elements for [${shape}], got ${data.length}`);
+    throw new TensorError(
+      "SHAPE_MISMATCH",
+      `tensor: expected ${sizeOf(shape)} elements for [${shape}], got ${data.length}`,
+    );
   }
   return { dtype: "float32", shape, data };
 }
