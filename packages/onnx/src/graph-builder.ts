@@ -227,7 +227,8 @@ export class GraphBuilder {
   }
 }
 
-function attributeOf(value: AttributeLike): Attribute {
+/** The attribute that a shorthand stands for. */
+export function attributeOf(value: AttributeLike): Attribute {
   if (typeof value === "number") {
     return { type: "int", value };
   }
