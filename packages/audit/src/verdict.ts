@@ -1,0 +1,126 @@
+import type { AttackReport, CheckReport, Metric, Norm, SubjectReport } from "./report.ts";
+
+/**
+ * How a model stood up to the attacks, judged by the share of its correct answers that the strongest completed attack left
+ * standing: broken below 10 %, weak below 50 %, dented below 80 %, standing from there. "masked" is a broken or weak model whose
+ * gradients hide it from some attacks; "untested" is one on which no attack completed.
+ */
+export type Outcome = "broken" | "masked" | "weak" | "dented" | "standing" | "untested";
+
+export interface Verdict {
+  readonly outcome: Outcome;
+  /** A few words: "Falls at once". */
+  readonly title: string;
+  /** The same in a sentence or two, with the numbers. */
+  readonly sentence: string;
+  readonly clean: Metric | undefined;
+  readonly robust: Metric | undefined;
+  readonly strongest: CheckReport | undefined;
+  /** Ids of checks that failed or did not run. */
+  readonly missing: readonly string[];
+}
+
+const TITLES: Record<Outcome, string> = {
+  broken: "Falls",
+  masked: "Only looks robust",
+  weak: "Weak",
+  dented: "Holds in part",
+  standing: "Holds",
+  untested: "Not tested",
+};
+
+/** Judges one model by its strongest attack. */
+export function verdictOf(subject: SubjectReport): Verdict {
+  const clean = metricOf(subject.checks, "accuracy.clean");
+  const strongest = strongestAttack(subject);
+  const robust = strongest && metricOf([strongest], "accuracy.robust");
+  const missing = [
+    ...subject.checks.filter(({ status }) => status === "failed").map(({ id }) => id),
+    ...subject.notRun,
+  ];
+  const outcome = outcomeOf(subject, strongest);
+  const title = missing.length > 0 && outcome === "standing" ? "Holds, as far as tested" : TITLES[outcome];
+  return {
+    outcome,
+    title,
+    sentence: sentenceOf(subject, outcome, clean, robust, strongest, missing),
+    clean,
+    robust,
+    strongest,
+    missing,
+  };
+}
+
+/** The completed attack after which the fewest answers were right; of equals the first. */
+export function strongestAttack({ checks }: SubjectReport): CheckReport | undefined {
+  const attacks = checks.filter(({ status, attack }) => status === "completed" && attack);
+  return attacks.reduce<CheckReport | undefined>(
+    (worst, check) => (worst === undefined || robustShare(check) < robustShare(worst) ? check : worst),
+    undefined,
+  );
+}
+
+/** The outcome of one attack on its own, by the same thresholds. */
+export function outcomeOfAttack({ broken, robust, failed }: AttackReport): Exclude<Outcome, "masked"> {
+  const attacked = broken + robust + failed;
+  if (attacked === 0 || broken + robust === 0) return "untested";
+  const kept = robust / attacked; // a sample that the attack failed on is not one that stood
+  return kept < 0.1 ? "broken" : kept < 0.5 ? "weak" : kept < 0.8 ? "dented" : "standing";
+}
+
+function outcomeOf(subject: SubjectReport, strongest: CheckReport | undefined): Outcome {
+  if (!strongest?.attack) return "untested";
+  const outcome = outcomeOfAttack(strongest.attack);
+  const isMasked = subject.checks.some(({ warnings }) => warnings.some(({ id }) => id === "gradient-masking"));
+  return isMasked && (outcome === "broken" || outcome === "weak") ? "masked" : outcome;
+}
+
+function sentenceOf(
+  { checks }: SubjectReport,
+  outcome: Outcome,
+  clean: Metric | undefined,
+  robust: Metric | undefined,
+  strongest: CheckReport | undefined,
+  missing: readonly string[],
+): string {
+  const gap =
+    missing.length === 0
+      ? ""
+      : ` ${missing.length} planned ${missing.length === 1 ? "check" : "checks"} did not finish.`;
+  const right = clean ? `Right on ${percent(clean.value)} of clean samples` : "Clean accuracy was not measured";
+  if (!strongest?.attack || !robust)
+    return `${right}. No attack ran to its end, so nothing is known about its robustness.${gap}`;
+  const after = `${percent(robust.value)} after ${strongest.title} within ${threat(strongest.attack)}`;
+  const weakest = checks
+    .filter(({ status, attack }) => status === "completed" && attack)
+    .reduce((mildest, check) => (robustShare(check) > robustShare(mildest) ? check : mildest), strongest);
+  const contrast =
+    outcome === "masked" && weakest !== strongest
+      ? ` ${weakest.title} alone would have suggested ${percent(robustShare(weakest))}.`
+      : "";
+  return `${right}, on ${after}.${contrast}${gap}`;
+}
+
+function robustShare(check: CheckReport): number {
+  return metricOf([check], "accuracy.robust")?.value ?? 1;
+}
+
+function metricOf(checks: readonly CheckReport[], name: string): Metric | undefined {
+  return checks
+    .filter(({ status }) => status === "completed")
+    .flatMap(({ metrics }) => metrics)
+    .find((metric) => metric.name === name);
+}
+
+/** A proportion as people read it: 0.0364 is "3.6%". */
+export function percent(proportion: number): string {
+  return `${(proportion * 100).toFixed(1)}%`;
+}
+
+/** A threat as papers print it: "L∞ 0.3". */
+export function threat({ norm, epsilon }: { readonly norm: Norm; readonly epsilon: number }): string {
+  return `${NORMS[norm]} ${Number(epsilon.toPrecision(4))}`;
+}
+
+/** The sign of each norm. */
+export const NORMS: Record<Norm, string> = { linf: "L∞", l2: "L2", l1: "L1", l0: "L0" };
