@@ -38,3 +38,36 @@ const names = new Map(Object.entries(elementTypeNumber).map(([name, number]) => 
 export function elementTypeOf(number: number): ElementType | undefined {
   return names.get(number);
 }
+
+/** Bits that one element takes in a file; undefined for strings and the unknown. Elements under a byte are packed. */
+export function bitsOf(dtype: ElementType): number | undefined {
+  return bits[dtype];
+}
+
+const bits: Readonly<Partial<Record<ElementType, number>>> = {
+  float32: 32,
+  float64: 64,
+  float16: 16,
+  bfloat16: 16,
+  int8: 8,
+  uint8: 8,
+  int16: 16,
+  uint16: 16,
+  int32: 32,
+  uint32: 32,
+  int64: 64,
+  uint64: 64,
+  bool: 8,
+  complex64: 64,
+  complex128: 128,
+  float8e4m3fn: 8,
+  float8e4m3fnuz: 8,
+  float8e5m2: 8,
+  float8e5m2fnuz: 8,
+  float8e8m0: 8,
+  float4e2m1: 4,
+  int4: 4,
+  uint4: 4,
+  int2: 2,
+  uint2: 2,
+};

@@ -1,4 +1,6 @@
 export type OnnxErrorCode =
+  | "UNREADABLE_FILE"
+  | "UNWRITABLE_FILE"
   | "MALFORMED_MODEL"
   | "UNSAFE_PATH"
   | "LIMIT_EXCEEDED"

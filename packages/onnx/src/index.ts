@@ -1,11 +1,15 @@
 export { type DifferentiateOptions, differentiate, type LossSubgraph } from "./differentiate.ts";
 export { editInput, editOutput } from "./edit.ts";
+export { type EncodeOptions, encodeModel } from "./encode.ts";
 export { OnnxError, type OnnxErrorCode } from "./errors.ts";
 export { freeBatch } from "./free-batch.ts";
 export { type AttributeLike, float, GraphBuilder } from "./graph-builder.ts";
+export { initializerTensor, tensorInitializer } from "./initializer.ts";
+export { defaultLimits, type Limits } from "./limits.ts";
 export { exposeLogits, type LogitsModel, type LogitsOptions, type OutputKind } from "./logits.ts";
 export type {
   Attribute,
+  AttributeKind,
   Attributes,
   Dimension,
   ElementType,
@@ -22,5 +26,7 @@ export { type OperatorRow, operatorsOf } from "./operators.ts";
 export { prepare } from "./prepare.ts";
 export { type Feeds, type Probe, probe } from "./probe.ts";
 export { probeRuns } from "./probe-runs.ts";
+export { type ParseOptions, parseModel, type ReadOptions, readModel } from "./read.ts";
 export { type Device, openSession, type Session, type SessionOptions } from "./session.ts";
 export type { Extent, Value } from "./value.ts";
+export { writeModel } from "./write.ts";

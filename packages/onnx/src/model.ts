@@ -1,5 +1,5 @@
 import type { DType } from "@casemate/tensor";
-import type { ModelProto } from "./generated/onnx-ml_pb.ts";
+import type { TypeProto } from "./generated/onnx-ml_pb.ts";
 
 /** A model as Casemate works on it: immutable values, nodes in topological order. */
 export interface Model {
@@ -21,8 +21,8 @@ export interface ModelSource {
   readonly folder?: string;
   /** The bytes of the file: embedded weights are views on it. */
   readonly bytes: Uint8Array;
-  /** The message as read, with fields that this version does not know. Absent in derived models. */
-  readonly proto?: ModelProto;
+  /** What the bytes were read as. A model that differs from it is a derived one; else the bytes are written back as they are. */
+  readonly original?: Omit<Model, "source">;
 }
 
 export interface Graph {
@@ -43,6 +43,8 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Attributes;
+  /** Tells functions of the same name apart; absent almost always. */
+  readonly overload?: string;
 }
 
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -57,7 +59,11 @@ export type Attribute =
   | { readonly type: "ints"; readonly value: readonly number[] }
   | { readonly type: "strings"; readonly value: readonly string[] }
   /** A reference to an attribute of the enclosing function (only inside FunctionDefinition). */
-  | { readonly type: "reference"; readonly value: string };
+  | { readonly type: "reference"; readonly value: string; readonly of: AttributeKind }
+  /** A type, as Optional carries it. */
+  | { readonly type: "type"; readonly value: TypeProto };
+
+export type AttributeKind = "float" | "int" | "string" | "tensor" | "graph" | "floats" | "ints" | "strings" | "type";
 
 /** Element types that a file can hold; those beyond DType are carried, not computed with. */
 export type ElementType =
@@ -85,6 +91,8 @@ export interface ValueInfo {
   readonly dtype: ElementType;
   readonly shape: readonly Dimension[] | undefined;
   readonly kind: "tensor" | "sequence" | "map" | "optional" | "sparse";
+  /** The whole type as read, where it is no tensor. */
+  readonly type?: TypeProto;
 }
 
 /** A constant of the graph. */

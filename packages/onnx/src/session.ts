@@ -1,5 +1,9 @@
 import type { AnyTensor } from "@casemate/tensor";
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { encodeModel } from "./encode.ts";
+import { OnnxError } from "./errors.ts";
 import type { Model, ValueInfo } from "./model.ts";
+import { fromRuntimeTensor, toRuntimeTensor } from "./runtime-tensor.ts";
 
 /** Where a graph runs; what is not built into the runtime is refused when the session opens. */
 export type Device = "cpu" | "cuda" | "tensorrt" | "coreml" | "dml" | "webgpu" | (string & {});
@@ -27,5 +31,97 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
-/** Opens a model in onnxruntime. */
-export declare function openSession(model: Model, options?: SessionOptions): Promise<Session>;
+/**
+ * Opens a model in onnxruntime. Weights that lie in files are mapped from there by the runtime, so the files must stay as
+ * they are while the session lives. Throws an OnnxError RUNTIME_FAILURE with the runtime's words.
+ */
+export async function openSession(model: Model, options: SessionOptions = {}): Promise<Session> {
+  const runtime = await import("onnxruntime-node");
+  let session: InferenceSession;
+  try {
+    session = await runtime.InferenceSession.create(
+      encodeModel(model, { references: true }),
+      runtimeOptions(options, model.source?.folder),
+    );
+  } catch (cause) {
+    throw runtimeFailure("session", cause);
+  }
+  return new RuntimeSession(session, model.graph.inputs, model.graph.outputs, runtime.Tensor);
+}
+
+class RuntimeSession implements Session {
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly #session: InferenceSession;
+  readonly #Tensor: typeof Tensor;
+  #isOpen = true;
+
+  constructor(
+    session: InferenceSession,
+    inputs: readonly ValueInfo[],
+    outputs: readonly ValueInfo[],
+    TensorType: typeof Tensor,
+  ) {
+    this.#session = session;
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.#Tensor = TensorType;
+  }
+
+  async run(
+    feeds: Readonly<Record<string, AnyTensor>>,
+    fetches: readonly string[] | Readonly<Record<string, AnyTensor | undefined>> = this.outputs.map(({ name }) => name),
+  ): Promise<Readonly<Record<string, AnyTensor>>> {
+    if (!this.#isOpen) {
+      throw new OnnxError("RUNTIME_FAILURE", "session: expected one that is open, got one that was disposed");
+    }
+    const wanted = new Map<string, AnyTensor | undefined>(
+      isNames(fetches) ? fetches.map((name) => [name, undefined]) : Object.entries(fetches),
+    );
+    try {
+      const results = await this.#session.run(
+        mapRecord(Object.entries(feeds), (tensor, name) => toRuntimeTensor(tensor, name, this.#Tensor)),
+        mapRecord([...wanted], (tensor, name) => (tensor ? toRuntimeTensor(tensor, name, this.#Tensor) : null)),
+      );
+      return mapRecord([...wanted], (tensor, name) => tensor ?? fromRuntimeTensor(results[name], name));
+    } catch (cause) {
+      throw runtimeFailure("run", cause);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#isOpen) {
+      this.#isOpen = false;
+      await this.#session.release();
+    }
+  }
+}
+
+function runtimeOptions({ threads, device = "cpu", optimize = true }: SessionOptions, folder: string | undefined) {
+  return {
+    executionProviders: [device],
+    graphOptimizationLevel: optimize ? "all" : "disabled",
+    logSeverityLevel: 3, // errors; warnings would mix with the command's output
+    ...(threads !== undefined && { intraOpNumThreads: threads }),
+    ...(folder && { extra: { session: { model_external_initializers_file_folder_path: folder } } }),
+  } satisfies InferenceSession.SessionOptions;
+}
+
+function isNames(fetches: readonly string[] | Readonly<Record<string, unknown>>): fetches is readonly string[] {
+  return Array.isArray(fetches);
+}
+
+function mapRecord<From, To>(
+  entries: readonly (readonly [string, From])[],
+  change: (value: From, name: string) => To,
+): Record<string, To> {
+  return Object.fromEntries(entries.map(([name, value]) => [name, change(value, name)]));
+}
+
+function runtimeFailure(where: string, cause: unknown): OnnxError {
+  if (cause instanceof OnnxError) {
+    return cause;
+  }
+  const words = cause instanceof Error ? cause.message : String(cause);
+  return new OnnxError("RUNTIME_FAILURE", `${where}: onnxruntime said: ${words.trim()}`, { cause });
+}
