@@ -45,7 +45,9 @@ export function exposeLogits(model: Model, { output, kind }: LogitsOptions = {})
   const end = graph.end(name);
   const isSingle = kind === "logit" || kind === "probability" || graph.columns(name) === 1;
   if (end?.op === "Softmax" || end?.op === "Sigmoid" || (end?.op === "LogSoftmax" && !isSingle)) {
-    edits.push(`cut ${describe(end)}: losses act on the logits before it`);
+    edits.push(
+      `cut ${describe(end)}: losses act on the logits before it${isSingle ? ", a single z used as [0, z]" : ""}`,
+    );
     name = end.inputs[0]!;
     return finish(model, name, edits, "logits", isSingle ? singleLogit : flattened);
   }
