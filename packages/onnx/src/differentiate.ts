@@ -32,8 +32,10 @@ export interface DifferentiateOptions {
  * Throws an OnnxError UNSUPPORTED_OPERATOR that names every operator without a rule on the way from `wrt` to the loss.
  */
 export async function differentiate(model: Model, options: DifferentiateOptions): Promise<Model> {
-  const forward = prepare(model, options.wrt);
-  const logitsName = options.output ?? forward.graph.outputs[0]!.name;
+  const logitsName = options.output ?? model.graph.outputs[0]!.name;
+  const forward = prepare(withOutput(model, logitsName), options.wrt);
+  refuseUnknown(forward.graph, [logitsName, ...options.wrt]);
+  refuseWithoutRule(pathTo(forward.graph, logitsName, options.wrt).nodes);
   const runs = await probeRuns(forward, options.sample);
   const seen = await probe(forward, runs);
 
@@ -46,7 +48,7 @@ export async function differentiate(model: Model, options: DifferentiateOptions)
   const backward = new GraphBuilder(freshPrefix(forward.graph, "backward"));
   const gradients = backpropagate(graph, loss.name, options.wrt, whole, backward);
   const outputs: ValueInfo[] = [
-    forward.graph.outputs.find((output) => output.name === logitsName)!,
+    forward.graph.outputs[0]!,
     { name: "loss", dtype: loss.dtype, shape: [undefined], kind: "tensor" },
     ...options.wrt.map(
       (name): ValueInfo => ({
@@ -119,6 +121,32 @@ function pathTo(graph: Graph, loss: string, wrt: readonly string[]): { nodes: No
     return isNeeded;
   });
   return { nodes: nodes.toReversed(), wanted };
+}
+
+/** The model with one output, and without what only other outputs need. */
+function withOutput(model: Model, name: string): Model {
+  const declared = model.graph.outputs.find((output) => output.name === name);
+  const output: ValueInfo = declared ?? { name, dtype: "undefined", shape: undefined, kind: "tensor" };
+  return { ...model, graph: prune({ ...model.graph, outputs: [output] }) };
+}
+
+function refuseUnknown(graph: Graph, names: readonly string[]): void {
+  const known = new Set([
+    ...graph.inputs.map((input) => input.name),
+    ...graph.initializers.keys(),
+    ...graph.nodes.flatMap((node) => node.outputs),
+  ]);
+  for (const name of names) {
+    if (!known.has(name)) {
+      throw new OnnxError("SHAPE_MISMATCH", `differentiate: expected a value on the way to the output, got '${name}'`);
+    }
+    if (known.has("loss") || known.has(`gradient/${name}`)) {
+      throw new OnnxError(
+        "SHAPE_MISMATCH",
+        `differentiate: expected the names 'loss' and 'gradient/${name}' to be free`,
+      );
+    }
+  }
 }
 
 function refuseWithoutRule(path: readonly Node[]): void {
