@@ -1,5 +1,6 @@
 import { foldBatchNormalization } from "./fold-batch-normalization.ts";
-import { inlineConstantIf, inlineFunctions } from "./inline.ts";
+import { inlineConstantIf } from "./inline-constant-if.ts";
+import { inlineFunctions } from "./inline-functions.ts";
 import type { Model } from "./model.ts";
 import { upgradeOpset } from "./upgrade.ts";
 
