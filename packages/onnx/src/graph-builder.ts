@@ -67,8 +67,7 @@ export class GraphBuilder {
 
   /** A constant; equal small ones are shared. */
   constant(tensor: AnyTensor): Value {
-    const key =
-      tensor.data.length <= 16 ? `${tensor.dtype}[${tensor.shape}]${[...tensor.data].join()}` : undefined;
+    const key = tensor.data.length <= 16 ? `${tensor.dtype}[${tensor.shape}]${[...tensor.data].join()}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known) {
       return known;
@@ -102,6 +101,11 @@ export class GraphBuilder {
     return this.constant({ dtype: "int64", shape: [numbers.length], data: BigInt64Array.from(numbers, BigInt) });
   }
 
+  /** One int64 without axes. */
+  int(number: number): Value {
+    return this.constant({ dtype: "int64", shape: [], data: BigInt64Array.of(BigInt(number)) });
+  }
+
   /** The shape of a value as int64 [rank]: a constant where it is known, else read when the graph runs. */
   shapeOf(value: Value): Value {
     if (isStatic(value.shape)) {
@@ -127,6 +131,17 @@ export class GraphBuilder {
     return this.Expand(this.scalar(number, like), this.shapeOf(like), like.shape);
   }
 
+  /** The same numbers in the shape of `like`, which is a constant if at most one of its axes is free. */
+  reshapeLike(value: Value, like: Value): Value {
+    const shape = like.shape ?? [];
+    const free = shape.filter((extent) => typeof extent !== "number").length;
+    const isInferred = free === 1 && !shape.includes(0);
+    const target = isInferred
+      ? this.ints(shape.map((extent) => (typeof extent === "number" ? extent : -1)))
+      : this.shapeOf(like);
+    return this.Reshape(value, target, like.shape);
+  }
+
   /**
    * Sums a gradient that has the shape of `from` down to the shape of `to`, undoing the broadcast that took `to` to `from`.
    */
@@ -141,7 +156,7 @@ export class GraphBuilder {
       return gradient;
     }
     const summed = this.ReduceSum(gradient, axes);
-    return added === 0 ? summed : this.Reshape(summed, this.shapeOf(to), to.shape);
+    return added === 0 ? summed : this.reshapeLike(summed, to);
   }
 
   // Operators. Results take the element type of the first input unless said otherwise.
@@ -156,6 +171,7 @@ export class GraphBuilder {
   Cos = (x: Value): Value => this.op("Cos", [x]);
   Div = (a: Value, b: Value): Value => this.op("Div", [a, b]);
   Equal = (a: Value, b: Value): Value => this.op("Equal", [a, b], { dtype: "bool" });
+  Erf = (x: Value): Value => this.op("Erf", [x]);
   Exp = (x: Value): Value => this.op("Exp", [x]);
   Expand = (x: Value, shape: Value, known?: readonly Extent[]): Value =>
     this.op("Expand", [x, shape], { shape: known });
@@ -180,7 +196,12 @@ export class GraphBuilder {
       dtype: like.dtype,
     });
   Or = (a: Value, b: Value): Value => this.op("Or", [a, b], { dtype: "bool" });
+  /** Zeros before and behind each of the axes (int64: all befores, then all behinds); negative numbers take away. */
+  Pad = (x: Value, pads: Value, axes: readonly number[]): Value =>
+    this.op("Pad", [x, pads, undefined, this.ints(axes)]);
   Pow = (x: Value, exponent: Value): Value => this.op("Pow", [x, exponent]);
+  /** 0, 1, 2 … below an int64 without axes. */
+  Range = (limit: Value): Value => this.op("Range", [this.int(0), limit, this.int(1)]);
   Reciprocal = (x: Value): Value => this.op("Reciprocal", [x]);
   ReduceMax = (x: Value, axes: readonly number[], keepdims = 1): Value =>
     this.op("ReduceMax", [x, this.ints(axes)], { attributes: { keepdims } });
