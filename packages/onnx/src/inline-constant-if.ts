@@ -37,7 +37,7 @@ function inlineIn(graph: Graph, outer: ValueFacts | undefined, fresh: (name: str
 
 function takenBranch(node: Node, facts: ValueFacts): Graph | undefined {
   const condition = node.op === "If" && node.domain === "" ? facts.constant(node.inputs[0] ?? "") : undefined;
-  if (!condition || condition.dtype !== "bool") {
+  if (condition?.dtype !== "bool") {
     return undefined;
   }
   const branch = node.attributes[initializerTensor(condition).data[0] ? "then_branch" : "else_branch"];

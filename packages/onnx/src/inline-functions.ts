@@ -1,6 +1,6 @@
 import { OnnxError } from "./errors.ts";
 import { freshNames } from "./fresh-names.ts";
-import { defaultLimits } from "./limits.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 import type { Attribute, Attributes, FunctionDefinition, Graph, Model, Node } from "./model.ts";
 import { renameNode } from "./rename-values.ts";
 
@@ -8,11 +8,11 @@ import { renameNode } from "./rename-values.ts";
  * Replaces every call of a function that the model defines by the function's nodes, functions within functions too. Throws
  * an OnnxError for functions that call themselves, that are written for another opset, or that grow without end.
  */
-export function inlineFunctions(model: Model): Model {
+export function inlineFunctions(model: Model, limits: Pick<Limits, "nodes"> = defaultLimits): Model {
   if (model.functions.length === 0) {
     return model;
   }
-  const inlining = new Inlining(model);
+  const inlining = new Inlining(model, limits.nodes);
   const graph = inlining.graph(model.graph);
   return { ...model, graph, functions: [], opsets: inlining.opsets };
 }
@@ -22,9 +22,11 @@ class Inlining {
   readonly #functions: ReadonlyMap<string, FunctionDefinition>;
   readonly #fresh: (name: string) => string;
   readonly #open: FunctionDefinition[] = [];
+  readonly #limit: number;
   #count = 0;
 
-  constructor(model: Model) {
+  constructor(model: Model, limit: number) {
+    this.#limit = limit;
     this.opsets = new Map(model.opsets);
     this.#functions = new Map(model.functions.map((each) => [keyOf(each.domain, each.name, each.overload), each]));
     this.#fresh = freshNames(model.graph);
@@ -40,11 +42,8 @@ class Inlining {
       return this.#call(node, definition);
     }
     this.#count++;
-    if (this.#count > defaultLimits.nodes) {
-      throw new OnnxError(
-        "LIMIT_EXCEEDED",
-        `functions: expected at most ${defaultLimits.nodes} nodes when inlined, got more`,
-      );
+    if (this.#count > this.#limit) {
+      throw new OnnxError("LIMIT_EXCEEDED", `functions: expected at most ${this.#limit} nodes when inlined, got more`);
     }
     const attributes = Object.entries(node.attributes).map(([name, attribute]) =>
       attribute.type === "graph" ? [name, { ...attribute, value: this.graph(attribute.value) }] : [name, attribute],

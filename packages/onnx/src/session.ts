@@ -37,6 +37,7 @@ export interface Session {
  */
 export async function openSession(model: Model, options: SessionOptions = {}): Promise<Session> {
   const runtime = await import("onnxruntime-node");
+  runtime.env.logLevel = "error"; // its warnings would mix with the command's output
   let session: InferenceSession;
   try {
     session = await runtime.InferenceSession.create(
@@ -101,7 +102,7 @@ function runtimeOptions({ threads, device = "cpu", optimize = true }: SessionOpt
   return {
     executionProviders: [device],
     graphOptimizationLevel: optimize ? "all" : "disabled",
-    logSeverityLevel: 3, // errors; warnings would mix with the command's output
+    logSeverityLevel: 3, // errors
     ...(threads !== undefined && { intraOpNumThreads: threads }),
     ...(folder && { extra: { session: { model_external_initializers_file_folder_path: folder } } }),
   } satisfies InferenceSession.SessionOptions;

@@ -103,18 +103,15 @@ function clip(node: Node, scope: UpgradeScope): readonly Node[] {
 
 const LARGEST_FLOAT32 = 3.4028234e38; // what exporters write for "no bound"
 
-// Until opset 12 Dropout had no training mode, and until 10 its mask had the type of the data.
+// Until opset 12 Dropout had no training mode, and what its mask was without one was left open.
 function dropout(node: Node, scope: UpgradeScope): readonly Node[] {
-  const [x = ""] = node.inputs;
-  const mask = node.outputs[1] ?? "";
-  const plain = change(node, [x], ["ratio", "seed"]);
-  if (scope.opset >= 10 || mask === "" || !scope.isUsed(mask)) {
-    return [plain];
+  if (node.outputs.slice(1).some((name) => scope.isUsed(name))) {
+    throw new OnnxError(
+      "UNSUPPORTED_OPERATOR",
+      `Dropout '${node.name}': expected nothing to read its mask, got a reader`,
+    );
   }
-  throw new OnnxError(
-    "UNSUPPORTED_OPERATOR",
-    `Dropout '${node.name}': expected nothing to read its mask, got a reader`,
-  );
+  return [{ ...change(node, node.inputs, ["ratio"]), outputs: node.outputs.slice(0, 1) }];
 }
 
 // Until opset 13 these worked on [d0·…·d(axis−1), d(axis)·…], not along one axis: the same thing for the last axis.
