@@ -1,0 +1,58 @@
+// Makes a fresh clone ready: packages, then the build. Uses Node's built-ins only, since it runs before anything is installed.
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(fileURLToPath(import.meta.url));
+
+/** Runs `npm ci` if packages are missing or older than the lock, then builds. Ends the process with the code of a step that fails. */
+export function setUp() {
+  requireNode(20, 19);
+  if (!isInstalled()) {
+    step("Installing packages", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  }
+  step("Building", process.execPath, [tool("typescript", "bin/tsc"), "-b"]);
+}
+
+/** Runs a command in the project's root, with its output shown; returns its exit code. */
+export function run(command, args, env = {}) {
+  const isNpm = command === "npm" && process.platform === "win32"; // npm is a .cmd there, which needs a shell
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell: isNpm,
+    env: { ...process.env, ...env },
+  });
+  if (result.error) {
+    console.error(`${command}: ${result.error.message}`);
+    return 1;
+  }
+  return result.status ?? 1;
+}
+
+/** The path of a program inside an installed package. */
+export function tool(name, path) {
+  return join(root, "node_modules", name, path);
+}
+
+function step(title, command, args) {
+  console.error(`${title} …`);
+  const code = run(command, args);
+  if (code !== 0) {
+    process.exit(code);
+  }
+}
+
+function isInstalled() {
+  const installed = join(root, "node_modules", ".package-lock.json"); // npm writes it last
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
+}
+
+function requireNode(major, minor) {
+  const [haveMajor, haveMinor] = process.versions.node.split(".").map(Number);
+  if (haveMajor < major || (haveMajor === major && haveMinor < minor)) {
+    console.error(`Casemate needs Node.js ${major}.${minor} or newer; this is ${process.versions.node}.`);
+    process.exit(2);
+  }
+}
