@@ -15,6 +15,8 @@ export interface Classifier {
   readonly inputShape: Shape;
   readonly classes: number;
   readonly bounds: Bounds;
+  /** Where an image keeps its channels: [channels, height, width], the default, or [height, width, channels]. */
+  readonly layout?: "channels-first" | "channels-last";
   /** Scores of a batch: x [batch, ...inputShape] → [batch, classes]. */
   logits(x: Tensor): Promise<Tensor>;
 }

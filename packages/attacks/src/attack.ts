@@ -1,0 +1,28 @@
+import type { Norm } from "@casemate/tensor";
+import type { Search } from "./search.ts";
+
+/** An evasion attack with its parameters set: an immutable value to be handed to `run`. */
+export interface Attack {
+  /** As papers call it: "PGD", "APGD-CE". */
+  readonly name: string;
+  /** What it needs of the model: gradients, scores, or decisions only. */
+  readonly access: "gradient" | "score" | "decision";
+  /**
+   * "inside" searches the ball; "nearest" searches for the smallest perturbation wherever it is, so that one run answers for
+   * every epsilon; "anywhere" is not bounded by a ball at all.
+   */
+  readonly aim: "inside" | "nearest" | "anywhere";
+  readonly norms: readonly Norm[];
+  /** How often the search is begun anew on what still stands. */
+  readonly restarts: number;
+  readonly parameters: Readonly<Record<string, number | string | boolean>>;
+  readonly citation: { readonly text: string; readonly url: string };
+  /** One attempt on all samples of `search`. Yields after each step, for progress; everything found is in `search`. */
+  attempt(search: Search): AsyncGenerator<Step, void>;
+}
+
+/** How far an attempt is. */
+export interface Step {
+  readonly step: number;
+  readonly steps: number;
+}

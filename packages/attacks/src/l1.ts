@@ -1,0 +1,80 @@
+import { distances, fillSigns, fillUniform, type PerFeature, projectOntoL1BallInBox } from "@casemate/tensor";
+import { radiiOf, radiusAt } from "./radii.ts";
+import type { Threat, ThreatOptions } from "./threat.ts";
+
+/** The changes of all features add up to at most epsilon. */
+export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
+  const radii = radiiOf(epsilon, mask);
+  return {
+    norm: "l1",
+    epsilon,
+    mask,
+    project: (x, origin, width, bounds) => projectOntoL1BallInBox(x, origin, width, radii, bounds),
+    steepest(gradient, direction, width) {
+      direction.fill(0);
+      for (let start = 0; start < direction.length; start += width) {
+        let steepest = 0;
+        let slope = 0;
+        for (let j = 0; j < width; j++) {
+          const each = Math.abs(gradient[start + j]!) * radiusAt(radii, j);
+          if (each > slope) {
+            steepest = j;
+            slope = each;
+          }
+        }
+        direction[start + steepest] = radiusAt(radii, steepest) * Math.sign(gradient[start + steepest]!);
+      }
+    },
+    ascent(gradient, direction, width, { x, bounds: { lower, upper }, sparsity }) {
+      const slopes = new Float64Array(width);
+      const sorted = new Float64Array(width);
+      const chosen = Math.min(width, Math.max(1, Math.round(sparsity * width)));
+      for (let start = 0; start < direction.length; start += width) {
+        for (let j = 0; j < width; j++) {
+          const slope = gradient[start + j]!;
+          const limit = slope > 0 ? upper : lower;
+          const isStuck = x[start + j] === Math.fround(typeof limit === "number" ? limit : limit[j]!);
+          slopes[j] = isStuck ? 0 : Math.abs(slope) * radiusAt(radii, j);
+        }
+        sorted.set(slopes);
+        const threshold = sorted.sort()[width - chosen]!;
+        let count = 0;
+        for (let j = 0; j < width; j++) if (slopes[j]! > 0 && slopes[j]! >= threshold) count++;
+        for (let j = 0; j < width; j++) {
+          const takesPart = slopes[j]! > 0 && slopes[j]! >= threshold;
+          direction[start + j] = takesPart ? (radiusAt(radii, j) * Math.sign(gradient[start + j]!)) / count : 0;
+        }
+      }
+    },
+    randomStart(x, origin, width, bounds, { draw, onSurface = false }) {
+      const signs = new Float32Array(width);
+      const uniform = new Float32Array(width + 1);
+      for (let row = 0, start = 0; start < x.length; row++, start += width) {
+        // Exponential spacings are uniform on the simplex; one spacing more than features makes it the whole ball.
+        fillUniform(uniform, draw(row));
+        fillSigns(signs, { ...draw(row), stream: (draw(row).stream ^ 0x80000000) >>> 0 });
+        let sum = onSurface ? 0 : -Math.log(1 - uniform[width]!);
+        for (let j = 0; j < width; j++) {
+          const spacing = radiusAt(radii, j) > 0 ? -Math.log(1 - uniform[j]!) : 0;
+          x[start + j] = signs[j]! * spacing;
+          sum += spacing;
+        }
+        for (let j = 0; j < width; j++) {
+          x[start + j] = origin[start + j]! + (sum === 0 ? 0 : (radiusAt(radii, j) * x[start + j]!) / sum);
+        }
+      }
+      this.project(x, origin, width, bounds);
+    },
+    distance: (x, origin, width) => distances("l1", x, origin, width),
+    radius(x, origin, width) {
+      const result = new Float64Array(x.length / width);
+      for (let row = 0, i = 0; row < result.length; row++) {
+        for (let j = 0; j < width; j++, i++) {
+          const change = Math.abs(x[i]! - origin[i]!);
+          if (change !== 0) result[row]! += change / radiusAt(radii, j);
+        }
+      }
+      return result;
+    },
+  };
+}
