@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import type { AuditReport, CheckReport, SubjectReport, Warning } from "./report.ts";
-import { type Outcome, outcomeOfAttack, percent, threat } from "./verdict.ts";
+import { outcomeOfAttack, percent, threat } from "./verdict.ts";
 
 /**
  * The report as a SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/): a rule for each check and each
@@ -64,9 +64,8 @@ const TAXONOMIES: readonly { readonly key: TaxonomyKey; readonly name: string; r
   { key: "nist", name: "NIST AI 100-2", organization: "National Institute of Standards and Technology" },
 ];
 
-const LEVELS: Record<Outcome, "error" | "warning" | "none"> = {
+const LEVELS: Record<ReturnType<typeof outcomeOfAttack>, "error" | "warning" | "none"> = {
   broken: "error",
-  masked: "error",
   weak: "error",
   dented: "warning",
   standing: "none",

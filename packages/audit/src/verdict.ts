@@ -3,9 +3,10 @@ import type { AttackReport, CheckReport, Metric, Norm, SubjectReport } from "./r
 /**
  * How a model stood up to the attacks, judged by the share of its correct answers that the strongest completed attack left
  * standing: broken below 10 %, weak below 50 %, dented below 80 %, standing from there. "masked" is a broken or weak model whose
- * gradients hide it from some attacks; "untested" is one on which no attack completed.
+ * gradients hide it from some attacks, "unproven" one that stood while planned checks are missing, and "untested" one on which no
+ * attack completed.
  */
-export type Outcome = "broken" | "masked" | "weak" | "dented" | "standing" | "untested";
+export type Outcome = "broken" | "masked" | "weak" | "dented" | "standing" | "unproven" | "untested";
 
 export interface Verdict {
   readonly outcome: Outcome;
@@ -26,6 +27,7 @@ const TITLES: Record<Outcome, string> = {
   weak: "Weak",
   dented: "Holds in part",
   standing: "Holds",
+  unproven: "Not fully tested",
   untested: "Not tested",
 };
 
@@ -38,11 +40,11 @@ export function verdictOf(subject: SubjectReport): Verdict {
     ...subject.checks.filter(({ status }) => status === "failed").map(({ id }) => id),
     ...subject.notRun,
   ];
-  const outcome = outcomeOf(subject, strongest);
-  const title = missing.length > 0 && outcome === "standing" ? "Holds, as far as tested" : TITLES[outcome];
+  const found = outcomeOf(subject, strongest);
+  const outcome = found === "standing" && missing.length > 0 ? "unproven" : found;
   return {
     outcome,
-    title,
+    title: TITLES[outcome],
     sentence: sentenceOf(subject, outcome, clean, robust, strongest, missing),
     clean,
     robust,
@@ -61,7 +63,7 @@ export function strongestAttack({ checks }: SubjectReport): CheckReport | undefi
 }
 
 /** The outcome of one attack on its own, by the same thresholds. */
-export function outcomeOfAttack({ broken, robust, failed }: AttackReport): Exclude<Outcome, "masked"> {
+export function outcomeOfAttack({ broken, robust, failed }: AttackReport): Exclude<Outcome, "masked" | "unproven"> {
   const attacked = broken + robust + failed;
   if (attacked === 0 || broken + robust === 0) return "untested";
   const kept = robust / attacked; // a sample that the attack failed on is not one that stood

@@ -12,6 +12,8 @@ export interface Curve {
   readonly points: AttackReport["curve"];
   readonly colour: string;
   readonly symbol?: ReturnType<typeof seriesSymbol>;
+  /** Lengths of dashes and gaps; unbroken where absent. */
+  readonly dash?: string;
   /** Drawn strong, with its confidence band. */
   readonly isEmphasised: boolean;
 }
@@ -33,7 +35,7 @@ const LABEL_GAP = 15 / (HEIGHT - MARGIN.marginTop - MARGIN.marginBottom);
 export function accuracyChart(curves: readonly Curve[], { norm, epsilon, description }: AccuracyChartOptions): Markup {
   const longest = Math.max(...curves.map(({ name }) => label(name).length));
   return chart(description, {
-    marginRight: 18 + 6.6 * longest,
+    marginRight: 18 + 7.3 * longest,
     x: { label: `Epsilon (${NORMS[norm]})`, ticks: 4, nice: false, labelAnchor: "center", labelArrow: "none" },
     y: {
       domain: [0, 1],
@@ -50,8 +52,14 @@ export function accuracyChart(curves: readonly Curve[], { norm, epsilon, descrip
         .map(({ points, colour }) =>
           Plot.areaY(points, { x: "epsilon", y1: "lower", y2: "upper", fill: colour, fillOpacity: 0.14 }),
         ),
-      ...curves.map(({ points, colour, isEmphasised }) =>
-        Plot.lineY(points, { x: "epsilon", y: "accuracy", stroke: colour, strokeWidth: isEmphasised ? 2 : 1.25 }),
+      ...curves.map(({ points, colour, dash, isEmphasised }) =>
+        Plot.lineY(points, {
+          x: "epsilon",
+          y: "accuracy",
+          stroke: colour,
+          strokeWidth: isEmphasised ? 2 : 1.25,
+          ...(dash && { strokeDasharray: dash }),
+        }),
       ),
       ...curves
         .filter(({ symbol }) => symbol !== undefined)

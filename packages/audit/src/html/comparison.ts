@@ -1,9 +1,9 @@
 import type { AuditReport, CheckReport, SubjectReport } from "../report.ts";
-import { strongestAttack, threat } from "../verdict.ts";
+import { threat, verdictOf } from "../verdict.ts";
 import { accuracyChart } from "./charts.ts";
 import { bar, proportion } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
-import { seriesColour, seriesMark, seriesSymbol } from "./symbols.ts";
+import { seriesClass, seriesColour, seriesMark, seriesSymbol } from "./symbols.ts";
 
 /** The models side by side: one row for each attack, then one chart for each. Nothing where there is a single model. */
 export function comparison({ subjects }: AuditReport): Markup | undefined {
@@ -19,7 +19,7 @@ export function comparison({ subjects }: AuditReport): Markup | undefined {
 <tr class="clean"><th scope="row">None<span class="interval">clean samples</span></th>${subjects.map((subject) => cleanCell(subject))}</tr>
 ${attacks.map(
   (attack) =>
-    html`<tr><th scope="row">${attack.title}<span class="interval">${attack.threat}</span></th>${subjects.map((subject) => attackCell(subject, attack.id))}</tr>`,
+    html`<tr><th scope="row">${attack.title}<span class="interval">${attack.threat}</span></th>${subjects.map((subject, index) => attackCell(subject, attack.id, seriesClass(index)))}</tr>`,
 )}
 </tbody>
 <tfoot>
@@ -54,14 +54,14 @@ function cleanCell({ checks }: SubjectReport): Markup {
   return html`<td>${proportion(clean)}${clean && bar(clean.value, clean.interval, "clean")}</td>`;
 }
 
-function attackCell(subject: SubjectReport, id: string): Markup {
+function attackCell(subject: SubjectReport, id: string, series: string): Markup {
   const check = subject.checks.find((candidate) => candidate.id === id);
   if (check?.status === "failed") return html`<td><span class="absent failed">failed</span></td>`;
   const robust = check?.metrics.find(({ name }) => name === "accuracy.robust");
   if (!robust)
     return html`<td><span class="absent">${subject.notRun.includes(id) ? "not run" : "not planned"}</span></td>`;
-  const isStrongest = strongestAttack(subject)?.id === id;
-  return html`<td${isStrongest && html` class="strongest"`}>${proportion(robust)}${bar(robust.value, robust.interval, "robust")}${isStrongest && html`<span class="unseen"> strongest attack</span>`}</td>`;
+  const isStrongest = robust.value === verdictOf(subject).robust?.value;
+  return html`<td class="${series}${isStrongest && " strongest"}">${proportion(robust)}${bar(robust.value, robust.interval, "robust")}${isStrongest && html`<span class="unseen"> strongest attack</span>`}</td>`;
 }
 
 function attackChart(subjects: readonly SubjectReport[], id: string, title: string): Markup | undefined {

@@ -1,13 +1,13 @@
-import type { GalleryItem } from "../report.ts";
-import { percent } from "../verdict.ts";
+import type { CheckReport, GalleryItem, SubjectReport } from "../report.ts";
+import { percent, threat } from "../verdict.ts";
 import { short } from "./figures.ts";
-import { html, type Markup } from "./markup.ts";
+import { type Content, html, type Markup } from "./markup.ts";
 
 /**
  * Samples before and after, as pictures or as the features that changed. Shows as many as fit into `budget` characters of
  * picture data and says how many it left out.
  */
-export function gallery(items: readonly GalleryItem[], budget: number): Markup | undefined {
+export function gallery({ gallery: items, checks }: SubjectReport, budget: number): Markup | undefined {
   if (items.length === 0) return undefined;
   const shown: GalleryItem[] = [];
   let left = budget;
@@ -19,35 +19,46 @@ export function gallery(items: readonly GalleryItem[], budget: number): Markup |
   const omitted = items.length - shown.length;
   return html`
 <h3>Before and after</h3>
-<p class="aside">The original, what was added to it, and the result. Mid grey in the middle picture is no change; its scale stands below it.${omitted > 0 && ` ${omitted} more in report.json.`}</p>
-<div class="gallery">${shown.map(entry)}</div>`;
+<p class="aside">The original, what was added to it, and the result. Mid grey in the middle picture is no change; below it stands the change that black and white are.${omitted > 0 && ` ${omitted} more in report.json.`}</p>
+<div class="gallery">${shown.map((item) =>
+    entry(
+      item,
+      checks.find(({ id }) => id === item.check),
+    ),
+  )}</div>`;
 }
 
-function entry(item: GalleryItem): Markup {
-  const { sample, check, label, original, adversarial, perturbation, changes } = item;
+function entry(item: GalleryItem, check: CheckReport | undefined): Markup {
+  const { sample, label, original, adversarial, perturbation, changes } = item;
+  const attack = check?.title ?? item.check;
+  const distance = check?.attack
+    ? threat({ norm: check.attack.norm, epsilon: perturbation.distance })
+    : `distance ${short(perturbation.distance)}`;
+  const scale = perturbation.scale === undefined ? undefined : `±${short(perturbation.scale)}`;
   return html`<figure class="specimen">
 <div class="triptych">
-${panel(original.image, `Sample ${sample}, class ${label}`, "original", original)}
-${panel(perturbation.image, `What ${check} added to sample ${sample}`, "added")}
-${panel(adversarial.image, `Sample ${sample} after ${check}, taken for ${adversarial.prediction}`, "attacked", adversarial, adversarial.prediction !== label)}
+${panel({ image: original.image, alternative: `Sample ${sample}, class ${label}`, title: "original" }, answer(original, label))}
+${isPicture(perturbation.image) && panel({ image: perturbation.image, alternative: `What ${attack} added to sample ${sample}`, title: "added" }, scale && html`<span class="confidence">${scale}</span>`)}
+${panel({ image: adversarial.image, alternative: `Sample ${sample} after ${attack}`, title: "attacked" }, answer(adversarial, label))}
 </div>
 ${changes && changes.length > 0 && changesTable(changes)}
-<figcaption>Sample ${sample}, a ${label} · ${check} · distance ${short(perturbation.distance)}${perturbation.scale !== undefined && ` · grey scale ±${short(perturbation.scale)}`}</figcaption>
+<figcaption>Sample ${sample}, class ${label} · ${attack} · ${distance}</figcaption>
 </figure>`;
 }
 
-function panel(
-  image: string | undefined,
-  alternative: string,
-  title: string,
-  answer?: GalleryItem["original"],
-  isWrong = false,
-): Markup | undefined {
-  if (!isPicture(image) && !answer) return undefined;
-  return html`<div class="panel">${isPicture(image) && html`<img src="${image}" alt="${alternative}">`}<span class="role">${title}</span>${
-    answer &&
-    html`<span class="answer${isWrong && " wrong"}">${isWrong && html`<span class="unseen">wrong: </span>✕ `}${answer.prediction}</span><span class="confidence">${percent(answer.confidence)}</span>`
-  }</div>`;
+interface Panel {
+  readonly image: string | undefined;
+  readonly alternative: string;
+  readonly title: string;
+}
+
+function panel({ image, alternative, title }: Panel, below: Content): Markup {
+  return html`<div class="panel">${isPicture(image) && html`<img src="${image}" alt="${alternative}">`}<span class="role">${title}</span>${below}</div>`;
+}
+
+function answer({ prediction, confidence }: GalleryItem["original"], label: string): Markup {
+  const isWrong = prediction !== label;
+  return html`<span class="answer${isWrong && " wrong"}">${isWrong && html`<span class="unseen">wrong: </span><span aria-hidden="true">✕ </span>`}${prediction}</span><span class="confidence">${percent(confidence)}</span>`;
 }
 
 function changesTable(changes: NonNullable<GalleryItem["changes"]>): Markup {

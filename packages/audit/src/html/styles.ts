@@ -57,10 +57,11 @@ a { color: var(--link); text-underline-offset: 2px; overflow-wrap: anywhere; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .9em; overflow-wrap: anywhere; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .mark { width: 11px; height: 11px; flex: none; }
-.series-1 { fill: var(--series-1); } .series-2 { fill: var(--series-2); } .series-3 { fill: var(--series-3); }
-.series-4 { fill: var(--series-4); } .series-5 { fill: var(--series-5); } .series-6 { fill: var(--series-6); }
+.series-1 { --tone: var(--series-1); } .series-2 { --tone: var(--series-2); } .series-3 { --tone: var(--series-3); }
+.series-4 { --tone: var(--series-4); } .series-5 { --tone: var(--series-5); } .series-6 { --tone: var(--series-6); }
+.mark { fill: var(--tone); }
 .sign { width: 1.05em; height: 1.05em; vertical-align: -.14em; fill: none; stroke: currentColor; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round; }
-.broken, .masked, .weak { --tone: var(--bad); } .dented { --tone: var(--warn); } .standing { --tone: var(--good); } .untested { --tone: var(--ink-soft); }
+.broken, .masked, .weak { --tone: var(--bad); } .dented, .unproven { --tone: var(--warn); } .standing { --tone: var(--good); } .untested { --tone: var(--ink-soft); }
 .state { color: var(--tone); font-weight: 600; white-space: nowrap; }
 
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 290px), 1fr)); gap: 20px; }
@@ -99,9 +100,10 @@ table.narrow { width: auto; }
 caption { text-align: left; color: var(--ink-soft); font-size: 14px; padding: 12px 0 4px; }
 th, td { text-align: left; vertical-align: top; padding: 9px 18px 9px 0; border-bottom: 1px solid var(--rule); font-weight: 400; }
 th:last-child, td:last-child { padding-right: 0; }
-thead th { font-size: 13px; color: var(--ink-soft); vertical-align: bottom; border-bottom-color: var(--rule-strong); }
+thead th { white-space: normal; font-size: 13px; color: var(--ink-soft); vertical-align: bottom; border-bottom-color: var(--rule-strong); }
 tbody th { font-weight: 600; }
-.number { text-align: right; }
+.number { text-align: right; white-space: nowrap; }
+.number + :not(.number) { padding-left: 22px; }
 .absent { color: var(--ink-soft); } .absent.failed { color: var(--bad); font-weight: 600; }
 .comparison th:first-child { width: 24%; }
 .comparison thead th { font-size: 14.500px; color: var(--ink); font-weight: 600; overflow-wrap: anywhere; }

@@ -1,11 +1,11 @@
 import type { AttackReport, CheckReport, ClassRow, SubjectReport } from "../report.ts";
 import { NORMS, percent, strongestAttack, threat, verdictOf } from "../verdict.ts";
-import { accuracyChart, distanceChart } from "./charts.ts";
+import { accuracyChart, type Curve, distanceChart } from "./charts.ts";
 import { hasCurve } from "./comparison.ts";
 import { bar, counted, duration, proportion, short, whole } from "./figures.ts";
 import { gallery } from "./gallery.ts";
 import { html, link, type Markup } from "./markup.ts";
-import { outcomeSign, seriesColour, seriesMark } from "./symbols.ts";
+import { outcomeSign, seriesClass, seriesColour, seriesMark } from "./symbols.ts";
 
 /** Everything about one model: attacks, curves, distances, pictures, classes, assumptions and how each check was run. */
 export function subjectSection(subject: SubjectReport, index: number, galleryBudget: number): Markup {
@@ -20,8 +20,8 @@ export function subjectSection(subject: SubjectReport, index: number, galleryBud
 ${attackTable(subject, id)}
 <div class="charts">${attacksChart(subject, index)}${smallestChart(subject, index)}</div>
 ${curveTable(subject)}
-${gallery(subject.gallery, galleryBudget)}
-${classTable(subject.perClass, id)}
+${gallery(subject, galleryBudget)}
+${classTable(subject.perClass, id, seriesClass(index))}
 ${assumptions(subject)}
 ${methods(subject.checks)}
 </section>`;
@@ -56,22 +56,21 @@ function attackRow({ title, status, error, attack, metrics, queries, seconds }: 
   return html`<tr><th scope="row">${title}<span class="interval">${threat(attack)}${unsettled.length > 0 && ` · ${unsettled.join(", ")}`}</span></th><td>${ACCESS[attack.access]}</td><td class="number">${proportion(robust)}</td><td class="number">${whole(attack.broken)}</td><td class="number">${whole(attack.robust)}</td><td class="number">${whole(attack.wrong)}</td><td class="number">${whole(queries.forward + queries.backward)}</td><td class="number">${duration(seconds)}</td></tr>`;
 }
 
+const DASHES = ["6,3", "2,3", "10,3,2,3", "1,5"];
+
 function attacksChart(subject: SubjectReport, index: number): Markup | undefined {
   const strongest = strongestAttack(subject);
   const drawn = subject.checks.filter((check) => hasCurve(check) && check.attack?.norm === strongest?.attack?.norm);
   if (!strongest?.attack || drawn.length === 0) return undefined;
-  const curves = drawn.flatMap(({ id, title, attack }) =>
-    attack
-      ? [
-          {
-            name: title,
-            points: attack.curve,
-            colour: id === strongest.id ? seriesColour(index) : "var(--ink-faint)",
-            isEmphasised: id === strongest.id,
-          },
-        ]
-      : [],
-  );
+  const others = drawn.filter(({ id }) => id !== strongest.id);
+  const curves = drawn.flatMap((check): Curve[] => {
+    if (!check.attack) return [];
+    const points = check.attack.curve;
+    const isEmphasised = check.id === strongest.id;
+    if (isEmphasised) return [{ name: check.title, points, colour: seriesColour(index), isEmphasised }];
+    const dash = DASHES[others.indexOf(check) % DASHES.length]!;
+    return [{ name: check.title, points, colour: "var(--ink-faint)", dash, isEmphasised }];
+  });
   const description = `Accuracy of ${subject.name} over epsilon under ${drawn.map(({ title }) => title).join(", ")}. The same figures stand in the table below.`;
   return html`<figure><figcaption>Accuracy over epsilon, ${strongest.title} strongest</figcaption>${accuracyChart(curves, { ...strongest.attack, description })}</figure>`;
 }
@@ -106,7 +105,7 @@ ${drawn.map(
 
 const CLASS_ROWS = 100;
 
-function classTable(classes: readonly ClassRow[], id: string): Markup | undefined {
+function classTable(classes: readonly ClassRow[], id: string, series: string): Markup | undefined {
   if (classes.length === 0) return undefined;
   const shown =
     classes.length <= CLASS_ROWS ? classes : [...classes].sort((a, b) => a.robust - b.robust).slice(0, CLASS_ROWS);
@@ -114,7 +113,7 @@ function classTable(classes: readonly ClassRow[], id: string): Markup | undefine
   return html`
 <h3 id="${id}-classes">Classes</h3>
 <p class="aside">Before, and after the strongest attack at the main epsilon.${left > 0 && ` The ${CLASS_ROWS} that fell deepest; report.json has the other ${whole(left)}.`}</p>
-<div class="scroll" role="region" aria-labelledby="${id}-classes" tabindex="0"><table class="classes">
+<div class="scroll" role="region" aria-labelledby="${id}-classes" tabindex="0"><table class="classes ${series}">
 <thead><tr><th scope="col">Class</th><th scope="col" class="number">Samples</th><th scope="col">Clean</th><th scope="col">Attacked</th><th scope="col">Most often becomes</th></tr></thead>
 <tbody>${shown.map(
     ({ name, samples, clean, robust, becomes }) =>

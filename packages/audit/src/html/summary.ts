@@ -95,11 +95,12 @@ ${warning.meaning && html`<p><strong>What it means.</strong> ${warning.meaning}<
 }
 
 function untested({ subjects }: AuditReport): Markup {
+  const titles = new Map(subjects.flatMap(({ checks }) => checks.map(({ id, title }) => [id, title] as const)));
   const gaps = subjects.flatMap(({ name, checks, notRun }, index) => [
     ...checks
       .filter(({ status }) => status === "failed")
       .map(({ title, error }) => ({ name, index, title, why: `Failed: ${error ?? "no reason was given"}` })),
-    ...notRun.map((id) => ({ name, index, title: id, why: "Planned, but did not run." })),
+    ...notRun.map((id) => ({ name, index, title: titles.get(id) ?? id, why: "Planned, but did not run." })),
   ]);
   return html`
 <section aria-labelledby="untested">
@@ -122,12 +123,20 @@ function titled(id: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The reading of the page's title: one model by name, more by number. */
+const NUMBERS = ["None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten"];
+
+/** The page's title: what is left of one model, or how many of several hold. */
 export function headline({ subjects }: AuditReport): string {
   const [first] = subjects;
   if (subjects.length === 1 && first) {
     const { robust } = verdictOf(first);
-    return robust ? `${first.name}: ${percent(robust.value)} right under attack` : `${first.name} under attack`;
+    return robust ? `${first.name}: ${percent(robust.value)} right under attack` : `${first.name}: not tested`;
   }
-  return `${subjects.length} models under attack`;
+  const holding = subjects.filter((subject) => verdictOf(subject).outcome === "standing").length;
+  const holds = holding === 1 ? "holds" : "hold";
+  return `${inWords(holding)} of ${inWords(subjects.length).toLowerCase()} models ${holds} under attack`;
+}
+
+function inWords(count: number): string {
+  return NUMBERS[count] ?? String(count);
 }

@@ -18,7 +18,12 @@ const PLOT_SYMBOLS = ["circle", "square", "triangle", "diamond", "plus", "star"]
 
 /** The colour of a model in every chart and table. */
 export function seriesColour(index: number): string {
-  return `var(--series-${(index % SERIES) + 1})`;
+  return `var(--${seriesClass(index)})`;
+}
+
+/** A class of the style sheet that gives its content the colour of a model. */
+export function seriesClass(index: number): string {
+  return `series-${(index % SERIES) + 1}`;
 }
 
 /** The symbol of a model in every chart. */
@@ -28,7 +33,7 @@ export function seriesSymbol(index: number): (typeof PLOT_SYMBOLS)[number] {
 
 /** The same beside its name; decoration. */
 export function seriesMark(index: number): Markup {
-  return html`<svg class="mark series-${(index % SERIES) + 1}" viewBox="0 0 12 12" aria-hidden="true">${trusted(SHAPES[index % SERIES]!)}</svg>`;
+  return html`<svg class="mark ${seriesClass(index)}" viewBox="0 0 12 12" aria-hidden="true">${trusted(SHAPES[index % SERIES]!)}</svg>`;
 }
 
 const OUTCOMES: Record<Outcome, string> = {
@@ -37,6 +42,7 @@ const OUTCOMES: Record<Outcome, string> = {
   weak: '<path d="M8 4.500v7M5 8.700l3 3 3-3"/>',
   dented: '<path d="M4.5 8h7"/>',
   standing: '<path d="M4.5 8.200l2.4 2.5 4.6-5"/>',
+  unproven: '<path d="M8 4.4v4.4M8 11.3v.2"/>',
   untested: '<path d="M6 6.400q0-2 2-2t2 1.900q0 1.2-2 2v.7M8 11.200v.3"/>',
 };
 
