@@ -8,8 +8,11 @@ import { openSession } from "./session.ts";
 const guesses = [7, 32, 64, 128, 224, 256, 299, 384, 512, 1];
 const baseBatch = 2; // not 1, so that it is never mistaken for a broadcast axis
 
+// By one, and by so much that what is left after strides of 32 in all varies too.
+const increments = [1, 32];
+
 /**
- * Feeds that vary each free axis of the model's inputs on its own: a base run, then one run per axis with one more of it.
+ * Feeds that vary each free axis of the model's inputs on its own: a base run, then runs with more of it.
  * An axis that the model does not really allow to vary stays as in the base run.
  * Throws an OnnxError SHAPE_MISMATCH if no size that was tried runs; a sample then says the sizes.
  */
@@ -32,9 +35,11 @@ export async function probeRuns(model: Model, sample: Feeds = {}): Promise<reado
     const { sizes, feeds } = await firstThatRuns(axes, runs);
     const varied: Feeds[] = [];
     for (const axis of axes) {
-      const result = await runs(new Map(sizes).set(axis.symbol, sizes.get(axis.symbol)! + 1));
-      if (!(result instanceof Error)) {
-        varied.push(result);
+      for (const more of axis.isBatch ? [1] : increments) {
+        const result = await runs(new Map(sizes).set(axis.symbol, sizes.get(axis.symbol)! + more));
+        if (!(result instanceof Error)) {
+          varied.push(result);
+        }
       }
     }
     return [feeds, ...varied];

@@ -1,3 +1,4 @@
+import { erf } from "./erf.ts";
 import { checkRules, uniform } from "./harness.ts";
 
 const shapes = [[], [5], [4, 3, 2]];
@@ -35,7 +36,12 @@ const byReference: readonly (readonly [op: string, domain: object, forward: Forw
 
 checkRules(
   shapes.flatMap((shape) => [
-    ...inFloat64.map(([op, domain]) => ({ op, inputs: [uniform(shape, domain)], free: [[0]], name: JSON.stringify(domain) })),
+    ...inFloat64.map(([op, domain]) => ({
+      op,
+      inputs: [uniform(shape, domain)],
+      free: [[0]],
+      name: JSON.stringify(domain),
+    })),
     ...byReference.map(([op, domain, forward]) => ({
       op,
       inputs: [uniform(shape, domain)],
@@ -44,14 +50,3 @@ checkRules(
     })),
   ]),
 );
-
-/** The series of the error function (Abramowitz and Stegun 7.1.6), exact to float64 for |x| < 3. */
-function erf(x: number): number {
-  let term = x;
-  let sum = 0;
-  for (let n = 0; n < 80; n++) {
-    sum += term;
-    term *= (2 * x * x) / (2 * n + 3);
-  }
-  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-}
