@@ -41,7 +41,16 @@ export interface EncodeOptions {
  */
 export function encodeModel(model: Model, options: EncodeOptions = {}): Uint8Array {
   const chunks = encodeChunks(model, options);
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+  if (chunks.length === 1 && chunks[0]) {
+    return chunks[0];
+  }
+  const bytes = new Uint8Array(lengthOf(chunks));
+  let position = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, position);
+    position += chunk.length;
+  }
+  return bytes;
 }
 
 /** The same bytes in pieces, weights being views: what is written to a file without another copy. */
@@ -127,7 +136,7 @@ export function hasExternalData({ graph, functions }: Model): boolean {
 function encodeGraph(graph: Graph, source: ModelSource | undefined): MessageInitShape<typeof GraphProtoSchema> {
   return {
     name: graph.name || "graph", // onnxruntime refuses a graph without a name
-    node: graph.nodes.map((node) => encodeNode(node, source)),
+    node: encodeNodes(graph.nodes, source),
     input: graph.inputs.map(encodeValueInfo),
     output: graph.outputs.map(encodeValueInfo),
     initializer: [...graph.initializers.values()].map((initializer) => encodeTensor(initializer, source)),
@@ -145,12 +154,22 @@ function encodeFunction(definition: FunctionDefinition): MessageInitShape<typeof
     attribute: [...attributes],
     attributeProto: encodeAttributes(defaults, undefined),
     opsetImport: encodeOpsets(opsets),
-    node: nodes.map((node) => encodeNode(node, undefined)),
+    node: encodeNodes(nodes, undefined),
   };
 }
 
 function encodeOpsets(opsets: ReadonlyMap<string, number>) {
   return [...opsets].map(([domain, version]) => ({ domain, version: BigInt(version) }));
+}
+
+/** Nodes as they are, but a name only once: onnxruntime refuses a second node of the same name. */
+function encodeNodes(nodes: readonly Node[], source: ModelSource | undefined): ReturnType<typeof encodeNode>[] {
+  const taken = new Set<string>();
+  return nodes.map((node) => {
+    const name = taken.has(node.name) ? "" : node.name;
+    taken.add(name);
+    return encodeNode({ ...node, name }, source);
+  });
 }
 
 function encodeNode(node: Node, source: ModelSource | undefined): MessageInitShape<typeof NodeProtoSchema> {

@@ -26,7 +26,7 @@ export function initializerTensor(initializer: Initializer): AnyTensor {
 function arrayOver<D extends NumericType>(bytes: Uint8Array, dtype: D): Storage[D] {
   const ArrayType: ArrayConstructor<D> = arrays[dtype];
   const size = ArrayType.BYTES_PER_ELEMENT;
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   return new ArrayType(aligned.buffer, aligned.byteOffset, aligned.byteLength / size);
 }
 

@@ -79,7 +79,10 @@ class Inlining {
     const values = { ...definition.defaults, ...call.attributes };
     this.#open.push(definition);
     const nodes = definition.nodes.flatMap((node) =>
-      this.#node({ ...renameNode(resolveReferences(node, values), rename), name: `${label}/${node.name}` }),
+      this.#node({
+        ...renameNode(resolveReferences(node, values), rename),
+        name: node.name && `${label}/${node.name}`,
+      }),
     );
     this.#open.pop();
     return [...nodes, ...copies];

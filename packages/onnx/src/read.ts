@@ -45,8 +45,9 @@ export async function readModel(path: string, { limits }: ReadOptions = {}): Pro
   }
 }
 
-/** Decodes and checks the bytes of an .onnx file; weights stay views on `bytes`, which must not change afterwards. */
-export function parseModel(bytes: Uint8Array, { path, folder, limits }: ParseOptions = {}): Model {
+/** Decodes and checks the bytes of an .onnx file; weights stay views on `given`, which must not change afterwards. */
+export function parseModel(given: Uint8Array, { path, folder, limits }: ParseOptions = {}): Model {
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength); // a Buffer's views would be Buffers
   const context: ReadContext = {
     limits: { ...defaultLimits, ...limits },
     folder,
