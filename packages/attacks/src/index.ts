@@ -9,7 +9,9 @@ export { type HopSkipJumpOptions, hopSkipJump } from "./hop-skip-jump.ts";
 export { l1 } from "./l1.ts";
 export { l2 } from "./l2.ts";
 export { linf } from "./linf.ts";
+export { lossSubgraph } from "./losses.ts";
 export { gaussianNoise, type NoiseOptions, uniformNoise } from "./noise.ts";
+export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./onnx-classifier.ts";
 export {
   blendedNoise,
   contrastReduction,

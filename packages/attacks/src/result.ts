@@ -72,7 +72,7 @@ export function summarize(
   { attack, ladder, evaluator, criterion, seed, isComplete }: Run,
 ): AttackResult {
   const { name, access, aim, parameters, citation } = attack;
-  const epsilons = ladder.map(({ epsilon }) => (typeof epsilon === "number" ? epsilon : Math.max(...epsilon)));
+  const epsilons = ladder.map(radiusOf);
   const gradients = records.filter((record) => record.hasZeroGradient !== undefined);
   return {
     attack: { name, access, aim, parameters, citation },
@@ -91,6 +91,11 @@ export function summarize(
     isComplete,
     seed,
   };
+}
+
+/** A threat's radius as one number; of an epsilon per feature the largest. */
+export function radiusOf({ epsilon }: Threat): number {
+  return typeof epsilon === "number" ? epsilon : epsilon.reduce((largest, each) => Math.max(largest, each), 0);
 }
 
 interface Run {

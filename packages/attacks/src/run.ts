@@ -5,7 +5,7 @@ import { check } from "./check-run.ts";
 import type { Classifier } from "./classifier.ts";
 import type { Criterion } from "./criterion.ts";
 import { type Budget, Evaluator } from "./evaluator.ts";
-import { type AttackResult, summarize } from "./result.ts";
+import { type AttackResult, radiusOf, summarize } from "./result.ts";
 import { type BallNorm, type Threat, type ThreatOptions, threats } from "./threat.ts";
 
 /** A robustness curve: the same threat at several radii. */
@@ -39,6 +39,8 @@ export interface Progress {
   readonly type: "progress";
   readonly attack: string;
   readonly threat: Threat;
+  /** The threat's radius; of an epsilon per feature the largest. */
+  readonly epsilon: number;
   readonly restart: number;
   readonly step: number;
   readonly steps: number;
@@ -92,7 +94,8 @@ export async function* stream(
     let next = await events.next();
     for (; !next.done; next = await events.next()) {
       const queries = { forward: evaluator.forward, backward: evaluator.backward };
-      yield { type: "progress", attack: attack.name, done, total: records.length, queries, ...next.value };
+      const epsilon = radiusOf(next.value.threat);
+      yield { type: "progress", attack: attack.name, epsilon, done, total: records.length, queries, ...next.value };
     }
     isComplete &&= next.value === undefined;
   }

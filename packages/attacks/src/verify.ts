@@ -43,11 +43,14 @@ export async function verify(records: readonly SampleRecord[], threat: Threat, e
  */
 export function isInBall(x: Float32Array, origin: Float32Array, threat: Threat): boolean {
   const { epsilon } = threat;
-  const smallest = typeof epsilon === "number" ? epsilon : Math.min(...epsilon.filter((each) => each > 0));
-  let largest = smallest;
+  const smallest =
+    typeof epsilon === "number"
+      ? epsilon
+      : epsilon.reduce((least, each) => (each > 0 ? Math.min(least, each) : least), Infinity);
+  let largest = 0;
   for (const value of origin) largest = Math.max(largest, Math.abs(value));
   const features = { linf: 1, l2: Math.sqrt(x.length), l1: x.length }[threat.norm];
-  const rounding = smallest > 0 ? (2 ** -23 * largest * features) / smallest : 0;
+  const rounding = smallest > 0 ? (2 ** -23 * features * largest) / smallest + 2 ** -23 * features : 0;
   return threat.radius(x, origin, x.length)[0]! <= 1 + 1e-5 + rounding;
 }
 
