@@ -13,6 +13,7 @@ import {
   ThresholdedRelu,
 } from "./activations.ts";
 import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, Sub, Sum, Where } from "./arithmetic.ts";
+import { Conv, ConvTranspose } from "./convolution.ts";
 import { Einsum } from "./einsum.ts";
 import {
   Abs,
@@ -38,6 +39,7 @@ import { type Gradient, zero } from "./gradient.ts";
 import { ArrayFeatureExtractor, Gather, GatherElements, GatherND, TopK } from "./indexing.ts";
 import { Concat, Slice, Split } from "./joins.ts";
 import { Pad } from "./padding.ts";
+import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from "./pooling.ts";
 import { Gemm, MatMul } from "./products.ts";
 import { DequantizeLinear, QuantizeLinear } from "./quantization.ts";
 import {
@@ -87,6 +89,7 @@ const gradients = {
   Asinh,
   Atan,
   Atanh,
+  AveragePool,
   Bernoulli: zero,
   BitShift: zero,
   BitwiseAnd: zero,
@@ -101,6 +104,8 @@ const gradients = {
   Concat,
   Constant: zero,
   ConstantOfShape: zero,
+  Conv,
+  ConvTranspose,
   Cos,
   Cosh,
   CumSum,
@@ -121,6 +126,9 @@ const gradients = {
   GatherND,
   Gelu,
   Gemm,
+  GlobalAveragePool,
+  GlobalLpPool,
+  GlobalMaxPool,
   Greater: zero,
   GreaterOrEqual: zero,
   HardSigmoid,
@@ -134,8 +142,10 @@ const gradients = {
   LessOrEqual: zero,
   Log,
   LogSoftmax,
+  LpPool,
   MatMul,
   Max,
+  MaxPool,
   Mean,
   Min,
   Mish,
