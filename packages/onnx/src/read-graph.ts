@@ -70,6 +70,9 @@ export function readOpsets(imports: readonly OperatorSetIdProto[], where: string
   for (const { domain, version } of imports) {
     const name = standardDomain(domain);
     const known = opsets.get(name);
+    if (version < 1n || version >= 2n ** 31n) {
+      throw new OnnxError("MALFORMED_MODEL", `${where}: expected opset versions of 1 and more, got ${version}`);
+    }
     if (known !== undefined && known !== Number(version)) {
       throw new OnnxError(
         "MALFORMED_MODEL",
