@@ -53,10 +53,19 @@ export function verdictOf(subject: SubjectReport): Verdict {
   };
 }
 
-/** The completed attack after which the fewest answers were right; of equals the first. */
+/** The id of the check that takes all attacks of one threat together. */
+const TOGETHER = "worst-case";
+
+/**
+ * The completed check that the verdict rests on: all attacks together where that was measured, else the attack after which
+ * the fewest answers were right, of those that share the threat of the first.
+ */
 export function strongestAttack({ checks }: SubjectReport): CheckReport | undefined {
   const attacks = checks.filter(({ status, attack }) => status === "completed" && attack);
-  return attacks.reduce<CheckReport | undefined>(
+  const together = attacks.find(({ id }) => id === TOGETHER);
+  if (together) return together;
+  const comparable = attacks.filter((check) => sharesThreat(check, attacks[0]));
+  return comparable.reduce<CheckReport | undefined>(
     (worst, check) => (worst === undefined || robustShare(check) < robustShare(worst) ? check : worst),
     undefined,
   );
@@ -92,15 +101,19 @@ function sentenceOf(
   const right = clean ? `Right on ${percent(clean.value)} of clean samples` : "Clean accuracy was not measured";
   if (!strongest?.attack || !robust)
     return `${right}. No attack ran to its end, so nothing is known about its robustness.${gap}`;
-  const after = `${percent(robust.value)} after ${strongest.title} within ${threat(strongest.attack)}`;
-  const weakest = checks
-    .filter(({ status, attack }) => status === "completed" && attack)
-    .reduce((mildest, check) => (robustShare(check) > robustShare(mildest) ? check : mildest), strongest);
+  const after = `${percent(robust.value)} within ${threat(strongest.attack)} (${strongest.title})`;
+  const mildest = checks
+    .filter((check) => check.attack?.access === "gradient" && check.id !== TOGETHER && sharesThreat(check, strongest))
+    .reduce((mild, check) => (robustShare(check) > robustShare(mild) ? check : mild), strongest);
   const contrast =
-    outcome === "masked" && weakest !== strongest
-      ? ` ${weakest.title} alone would have suggested ${percent(robustShare(weakest))}.`
+    outcome === "masked" && mildest !== strongest
+      ? ` ${mildest.title} alone would have suggested ${percent(robustShare(mildest))}.`
       : "";
   return `${right}, on ${after}.${contrast}${gap}`;
+}
+
+function sharesThreat({ status, attack }: CheckReport, other: CheckReport | undefined): boolean {
+  return status === "completed" && attack?.norm === other?.attack?.norm && attack?.epsilon === other?.attack?.epsilon;
 }
 
 function robustShare(check: CheckReport): number {

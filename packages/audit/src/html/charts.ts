@@ -3,7 +3,7 @@ import { parseHTML } from "linkedom";
 import type { AttackReport, Norm } from "../report.ts";
 import { NORMS } from "../verdict.ts";
 import { short } from "./figures.ts";
-import { type Markup, trusted } from "./markup.ts";
+import { html, type Markup, trusted } from "./markup.ts";
 import type { seriesSymbol } from "./symbols.ts";
 
 /** One line of an accuracy chart. */
@@ -33,7 +33,7 @@ const LABEL_GAP = 15 / (HEIGHT - MARGIN.marginTop - MARGIN.marginBottom);
 
 /** Accuracy over epsilon: one line per curve, named at its end, with the band of its confidence interval. */
 export function accuracyChart(curves: readonly Curve[], { norm, epsilon, description }: AccuracyChartOptions): Markup {
-  const longest = Math.max(...curves.map(({ name }) => label(name).length));
+  const longest = Math.max(...curves.flatMap(({ name }) => lines(name).map(({ length }) => length)));
   return chart(description, {
     marginRight: 18 + 7.3 * longest,
     x: { label: `Epsilon (${NORMS[norm]})`, ticks: 4, nice: false, labelAnchor: "center", labelArrow: "none" },
@@ -75,7 +75,7 @@ export function accuracyChart(curves: readonly Curve[], { norm, epsilon, descrip
         ),
       ...endLabels(curves).map(({ x, y, curve }) =>
         Plot.text([[x, y]], {
-          text: [label(curve.name)],
+          text: [lines(curve.name).join("\n")],
           textAnchor: "start",
           dx: 9,
           fill: curve.isEmphasised ? curve.colour : "var(--ink-soft)",
@@ -118,46 +118,41 @@ export function distanceChart(
 }
 
 /** Names stand at the end of their line, pushed apart where lines end close to each other. */
-function endLabels(
-  curves: readonly Curve[],
-): readonly { readonly x: number; readonly y: number; readonly curve: Curve }[] {
+function endLabels(curves: readonly Curve[]): readonly EndLabel[] {
   const ends = curves
     .flatMap((curve) => curve.points.slice(-1).map(({ epsilon, accuracy }) => ({ x: epsilon, y: accuracy, curve })))
     .sort((a, b) => a.y - b.y);
-  const spaced: typeof ends = [];
-  for (const end of ends) {
-    const below = spaced.at(-1)?.y ?? -Infinity;
-    spaced.push({ ...end, y: Math.max(end.y, below + LABEL_GAP) });
+  const gaps = ends.map(
+    ({ curve }, i) => (LABEL_GAP * (lines(curve.name).length + lines(ends[i - 1]?.curve.name ?? "").length)) / 2,
+  );
+  const heights: number[] = [];
+  for (const [i, { y }] of ends.entries()) heights.push(i === 0 ? y : Math.max(y, heights[i - 1]! + gaps[i]!));
+  for (let i = heights.length - 1, most = 1; i >= 0; most = heights[i]! - gaps[i]!, i--) {
+    heights[i] = Math.min(heights[i]!, most);
   }
-  const overflow = Math.max(0, (spaced.at(-1)?.y ?? 0) - 1);
-  const x = Math.max(...spaced.map((end) => end.x));
-  return spaced.map((end, i) => ({
-    ...end,
-    x,
-    y: Math.min(end.y, 1 + (i + 1 - spaced.length) * (overflow > 0 ? LABEL_GAP : 0)),
-  }));
+  const x = Math.max(...ends.map((end) => end.x));
+  return ends.map(({ curve }, i) => ({ x, y: heights[i]!, curve }));
 }
 
-function label(name: string): string {
-  return name.length > 16 ? `${name.slice(0, 15)}…` : name;
+interface EndLabel {
+  readonly x: number;
+  readonly y: number;
+  readonly curve: Curve;
 }
 
+const LINE = 15;
+
+/** A name in one line, or in two where it is long and has a space. */
+function lines(name: string): readonly string[] {
+  const space = name.length > LINE ? name.lastIndexOf(" ", LINE) : -1;
+  const parts = space > 0 ? [name.slice(0, space), name.slice(space + 1)] : [name];
+  return parts.map((part) => (part.length > LINE ? `${part.slice(0, LINE - 1)}…` : part));
+}
+
+/** The root is written here and not taken from Plot, whose style sheet and style attributes the page's policy refuses. */
 function chart(description: string, options: Plot.PlotOptions): Markup {
   const { document } = parseHTML("<html></html>");
-  const figure = Plot.plot({
-    document,
-    width: WIDTH,
-    height: HEIGHT,
-    ...MARGIN,
-    className: "chart",
-    style: { fontSize: "12.5px" },
-    ariaLabel: description,
-    ...options,
-  });
-  figure.querySelector("style")?.remove(); // the page's content security policy allows its own style sheet only
-  figure.removeAttribute("style");
-  figure.removeAttribute("height");
-  figure.removeAttribute("width");
-  figure.setAttribute("role", "img");
-  return trusted(figure.outerHTML);
+  const figure = Plot.plot({ document, width: WIDTH, height: HEIGHT, ...MARGIN, ...options });
+  figure.querySelector("style")?.remove();
+  return html`<svg class="chart" role="img" aria-label="${description}" viewBox="0 0 ${WIDTH} ${HEIGHT}" fill="currentColor" text-anchor="middle">${trusted(figure.innerHTML)}</svg>`;
 }

@@ -12,7 +12,7 @@ export function comparison({ subjects }: AuditReport): Markup | undefined {
   return html`
 <section aria-labelledby="side-by-side">
 <h2 id="side-by-side">Side by side</h2>
-<p class="lead">The share of samples answered correctly, with its 95% confidence interval. The strongest attack on each model is underlined.</p>
+<p class="lead">The share of samples answered correctly, with its 95% confidence interval. The lowest figure of each model is underlined.</p>
 <div class="scroll" role="region" aria-labelledby="side-by-side" tabindex="0"><table class="comparison">
 <thead><tr><th scope="col">Attack</th>${subjects.map(({ name }, index) => html`<th scope="col">${seriesMark(index)} ${name}</th>`)}</tr></thead>
 <tbody>
@@ -61,7 +61,7 @@ function attackCell(subject: SubjectReport, id: string, series: string): Markup 
   if (!robust)
     return html`<td><span class="absent">${subject.notRun.includes(id) ? "not run" : "not planned"}</span></td>`;
   const isStrongest = robust.value === verdictOf(subject).robust?.value;
-  return html`<td class="${series}${isStrongest && " strongest"}">${proportion(robust)}${bar(robust.value, robust.interval, "robust")}${isStrongest && html`<span class="unseen"> strongest attack</span>`}</td>`;
+  return html`<td class="${series}${isStrongest && " strongest"}">${proportion(robust)}${bar(robust.value, robust.interval, "robust")}${isStrongest && html`<span class="unseen"> lowest</span>`}</td>`;
 }
 
 function attackChart(subjects: readonly SubjectReport[], id: string, title: string): Markup | undefined {

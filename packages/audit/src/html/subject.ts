@@ -72,21 +72,21 @@ function attacksChart(subject: SubjectReport, index: number): Markup | undefined
     return [{ name: check.title, points, colour: "var(--ink-faint)", dash, isEmphasised }];
   });
   const description = `Accuracy of ${subject.name} over epsilon under ${drawn.map(({ title }) => title).join(", ")}. The same figures stand in the table below.`;
-  return html`<figure><figcaption>Accuracy over epsilon, ${strongest.title} strongest</figcaption>${accuracyChart(curves, { ...strongest.attack, description })}</figure>`;
+  return html`<figure><figcaption>Accuracy over epsilon</figcaption>${accuracyChart(curves, { ...strongest.attack, description })}</figure>`;
 }
 
-/** Of the attacks that say how far they had to go, the one that needed least at the median. */
-function smallestChart({ name, checks }: SubjectReport, index: number): Markup | undefined {
-  const measured = checks.flatMap(({ status, title, attack }) =>
-    status === "completed" && attack?.distances && attack.distances.histogram.length > 0
-      ? [{ title, norm: attack.norm, distances: attack.distances }]
-      : [],
-  );
-  const [closest] = measured.sort((a, b) => (a.distances.quantiles[3] ?? 0) - (b.distances.quantiles[3] ?? 0));
-  if (!closest) return undefined;
-  const broken = closest.distances.histogram.reduce((sum, { count }) => sum + count, 0);
-  const description = `Histogram of the smallest perturbations that broke ${name}, found by ${closest.title}; median ${short(closest.distances.quantiles[3] ?? 0)} in ${NORMS[closest.norm]}.`;
-  return html`<figure><figcaption>Smallest perturbations found: ${closest.title}, ${counted(broken, "broken sample")}</figcaption>${distanceChart(closest, seriesColour(index), description)}</figure>`;
+/** How far the strongest attack had to go; where it does not say, the one that broke most. */
+function smallestChart(subject: SubjectReport, index: number): Markup | undefined {
+  const strongest = strongestAttack(subject);
+  const measured = subject.checks
+    .filter(({ status, attack }) => status === "completed" && attack?.norm === strongest?.attack?.norm)
+    .filter(({ attack }) => attack?.distances && attack.distances.histogram.length > 0)
+    .sort((a, b) => (b.attack?.broken ?? 0) - (a.attack?.broken ?? 0));
+  const chosen = measured.find(({ id }) => id === strongest?.id) ?? measured[0];
+  if (!chosen?.attack?.distances) return undefined;
+  const { norm, distances, broken } = chosen.attack;
+  const description = `Histogram of the smallest perturbations that broke ${subject.name}, found by ${chosen.title}; median ${short(distances.quantiles[3] ?? 0)} in ${NORMS[norm]}.`;
+  return html`<figure><figcaption>Smallest perturbations found in ${counted(broken, "broken sample")}</figcaption>${distanceChart({ norm, distances }, seriesColour(index), description)}</figure>`;
 }
 
 function curveTable({ checks }: SubjectReport): Markup | undefined {

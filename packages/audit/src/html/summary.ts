@@ -20,7 +20,7 @@ ${untested(report)}`;
 
 function interruption({ status, interruption: cause }: AuditReport): Markup | undefined {
   if (status === "complete") return undefined;
-  return html`<div class="notice bad" role="note"><p><strong>This report is partial.</strong> ${cause?.message ?? "The run ended before its last check."} What did not run is listed below; nothing can be concluded from its absence.</p></div>`;
+  return html`<div class="notice bad" role="note"><p><strong>This report is partial.</strong> ${cause ? `${cause.message.replace(/[.!]$/, "")}.` : "The run ended before its last check."} What did not run is listed below; nothing can be concluded from its absence.</p></div>`;
 }
 
 function question({ settings, subjects }: AuditReport): string {
