@@ -38,6 +38,16 @@ import {
 import { type Gradient, zero } from "./gradient.ts";
 import { ArrayFeatureExtractor, Gather, GatherElements, GatherND, TopK } from "./indexing.ts";
 import { Concat, Slice, Split } from "./joins.ts";
+import {
+  BatchNormalization,
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  LpNormalization,
+  LRN,
+  MeanVarianceNormalization,
+  RMSNormalization,
+} from "./normalization.ts";
 import { Pad } from "./padding.ts";
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from "./pooling.ts";
 import { Gemm, MatMul } from "./products.ts";
@@ -90,6 +100,7 @@ const gradients = {
   Atan,
   Atanh,
   AveragePool,
+  BatchNormalization,
   Bernoulli: zero,
   BitShift: zero,
   BitwiseAnd: zero,
@@ -131,22 +142,28 @@ const gradients = {
   GlobalMaxPool,
   Greater: zero,
   GreaterOrEqual: zero,
+  GroupNormalization,
   HardSigmoid,
   HardSwish,
   Hardmax: zero,
   Identity,
+  InstanceNormalization,
   IsInf: zero,
   IsNaN: zero,
+  LRN,
+  LayerNormalization,
   LeakyRelu,
   Less: zero,
   LessOrEqual: zero,
   Log,
   LogSoftmax,
+  LpNormalization,
   LpPool,
   MatMul,
   Max,
   MaxPool,
   Mean,
+  MeanVarianceNormalization,
   Min,
   Mish,
   Mod,
@@ -161,6 +178,7 @@ const gradients = {
   Pad,
   Pow,
   QuantizeLinear,
+  RMSNormalization,
   RandomNormal: zero,
   RandomNormalLike: zero,
   RandomUniform: zero,
