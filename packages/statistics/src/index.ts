@@ -1,0 +1,7 @@
+export { betaQuantile } from "./beta-quantile.ts";
+export { erfc } from "./error-function.ts";
+export { incompleteBeta } from "./incomplete-beta.ts";
+export { logGamma } from "./log-gamma.ts";
+export { normalCdf, normalQuantile } from "./normal.ts";
+export { clopperPearson, type Interval, wilson } from "./proportion.ts";
+export { StatisticsError, type StatisticsErrorCode } from "./statistics-error.ts";
