@@ -4,6 +4,9 @@ import { AuditError } from "./errors.ts";
 import { endOf } from "./output-end.ts";
 import type { Contract, ContractInput, ContractOutput } from "./schemas/contract.ts";
 
+/** What a draft takes from a data set. */
+export type ContractSample = Pick<Dataset, "x" | "labels" | "labelNames" | "featureNames" | "range">;
+
 /** A contract with one sentence for each thing in it that the model does not declare. */
 export interface ContractDraft {
   readonly contract: Contract;
@@ -14,7 +17,7 @@ export interface ContractDraft {
  * Drafts the contract of a model, with the ranges and names of a sample where there is one. Throws INVALID_CONTRACT where
  * the range of an input or the number of classes can be had from neither.
  */
-export function draftContract(model: Model, sample?: Dataset): ContractDraft {
+export function draftContract(model: Model, sample?: ContractSample): ContractDraft {
   const inferred: string[] = [];
   const say = (sentence: string) => inferred.push(sentence);
   const inputs = model.graph.inputs.filter(({ name }) => !model.graph.initializers.has(name));
@@ -30,7 +33,7 @@ type Say = (sentence: string) => void;
 function draftInput(
   model: Model,
   { name, dtype, shape }: ValueInfo,
-  sample: Dataset | undefined,
+  sample: ContractSample | undefined,
   say: Say,
 ): ContractInput {
   const here = `Input '${name}'`;
@@ -70,7 +73,7 @@ function rangeOf(
   model: Model,
   name: string,
   kind: ContractInput["kind"],
-  sample: Dataset | undefined,
+  sample: ContractSample | undefined,
   say: Say,
 ): ContractInput["range"] {
   const vocabulary = kind === "tokens" ? vocabularyOf(model, name) : undefined;
@@ -97,7 +100,7 @@ function vocabularyOf({ graph }: Model, input: string): number | undefined {
   return lookup && graph.initializers.get(lookup.inputs[0]!)?.shape[0];
 }
 
-function draftOutput(model: Model, sample: Dataset | undefined, say: Say): ContractOutput {
+function draftOutput(model: Model, sample: ContractSample | undefined, say: Say): ContractOutput {
   const output = outputOf(model);
   const here = `Output '${output.name}'`;
   if (model.graph.outputs.length > 1) say(`${here}: chosen among ${model.graph.outputs.length} outputs.`);
