@@ -25,3 +25,16 @@ export { type Progress, type RunOptions, run, stream, type ThreatCurve } from ".
 export { type SpatialOptions, spatial } from "./spatial.ts";
 export { type SquareOptions, square } from "./square.ts";
 export { type BallNorm, type Threat, type ThreatOptions, threats } from "./threat.ts";
+export {
+  blackBoxWins,
+  type Evidence,
+  gradientMasking,
+  marginTies,
+  outputsAreProbabilities,
+  randomisedModel,
+  tooFewClasses,
+  type ValidityWarning,
+  type ValidityWarningId,
+  validityWarningIds,
+  zeroGradients,
+} from "./validity.ts";

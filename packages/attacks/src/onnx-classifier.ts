@@ -95,7 +95,9 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
     async lossGradient(x, labels, loss, targets): Promise<LossGradient> {
       const compiled = await gradientSession(loss);
       const names = [exposed.output, "loss", `gradient/${input.name}`];
-      const classFeeds: Record<string, Int32Array> = loss.startsWith("targeted") ? { labels, targets: targets! } : { labels };
+      const classFeeds: Record<string, Int32Array> = loss.startsWith("targeted")
+        ? { labels, targets: targets! }
+        : { labels };
       const [logits, losses, gradient] = await runInBatches(compiled, names, batches, x, classFeeds);
       return { logits: logits!, loss: losses!.data, gradient: gradient! };
     },

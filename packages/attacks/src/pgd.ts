@@ -30,7 +30,7 @@ export interface PgdOptions {
  */
 export function pgd({
   steps = 40,
-  stepSize = 1 / 30,
+  stepSize = 0.1,
   absoluteStepSize,
   randomStart = true,
   restarts = 0,
