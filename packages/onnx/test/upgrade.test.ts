@@ -1,8 +1,10 @@
+import { fileURLToPath } from "node:url";
 import type { AnyTensor, Shape, Storage } from "@casemate/tensor";
 import { describe, expect, test } from "vitest";
 import { type AttributeLike, attributeOf, float } from "../src/graph-builder.ts";
 import { tensorInitializer } from "../src/initializer.ts";
 import type { Dimension, ElementType, Graph, Model, Node } from "../src/model.ts";
+import { readModel } from "../src/read.ts";
 import { upgradeOpset } from "../src/upgrade.ts";
 import { runOnce, wave } from "./tiny-model.ts";
 
@@ -190,6 +192,23 @@ describe("an upgraded operator computes what the old one did", () => {
     expect(await runOnce(upgraded, { x: each.x })).toEqual(await runOnce(old, { x: each.x }));
   });
 });
+
+test.each([
+  { name: "convolutions", x: wave([3, 3, 8, 8]) },
+  {
+    name: "attention",
+    x: { dtype: "int64", shape: [3, 6], data: BigInt64Array.from({ length: 18 }, (_, i) => BigInt((7 * i) % 20)) },
+  },
+] satisfies { name: string; x: AnyTensor }[])(
+  "PyTorch's $name of opset 9 compute what they did",
+  async ({ name, x }) => {
+    const old = await readModel(fileURLToPath(new URL(`vectors/opset-9/${name}.onnx`, import.meta.url)));
+    const expected = (await runOnce(old, { x })).y?.data as Float32Array;
+    const upgraded = (await runOnce(upgradeOpset(old), { x })).y?.data as Float32Array;
+    expect(upgraded).toHaveLength(expected.length);
+    expect(Math.max(...upgraded.map((value, index) => Math.abs(value - expected[index]!)))).toBeLessThan(1e-6);
+  },
+);
 
 test("operators inside branches are upgraded too", async () => {
   const branch = (name: string, attributes: Readonly<Record<string, AttributeLike>>): Graph => ({
