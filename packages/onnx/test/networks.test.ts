@@ -1,14 +1,7 @@
-import { fileURLToPath } from "node:url";
-import type { AnyTensor } from "@casemate/tensor";
 import { describe, expect, test } from "vitest";
-import { differentiate } from "../src/differentiate.ts";
-import type { Model } from "../src/model.ts";
-import { readModel } from "../src/read.ts";
-import { openSession } from "../src/session.ts";
-import { crossEntropy } from "./cross-entropy.ts";
 import { expectClose, numbersOf } from "./gradients/harness.ts";
-import { readNpz } from "./npz.ts";
-import { gates, type Repack, renamed, transposed } from "./repack.ts";
+import { crossEntropyGradients, readVectorModel, readVectors, repeated, underscored } from "./network-vectors.ts";
+import { gates, merged, type Repack, renamed, transposed } from "./repack.ts";
 
 const directions = ["l0", "l0_reverse"];
 const both = (kind: string): string[] => directions.map((direction) => `r_${kind}_${direction}`);
@@ -17,6 +10,8 @@ const lstm = [0, 3, 1, 2]; // input, output, forget, cell of input, forget, cell
 const gru = [1, 0, 2]; // update, reset, new of reset, update, new
 
 const transformer = (qkv: string, projection: string, up: string, down: string): Record<string, Repack> => ({
+  "n1.weight": merged("n1_weight", "n2_weight"),
+  "n1.bias": merged("n1_bias", "n2_bias"),
   [qkv]: transposed("a_qkv_weight", 48),
   [projection]: transposed("a_o_weight", 16),
   [up]: transposed("m_0_weight", 32),
@@ -59,31 +54,20 @@ const networks: readonly (readonly [name: string, repacked: Readonly<Record<stri
   ["upsample-nearest", { "onnx::Mul_38": renamed("d_1_weight"), "onnx::Add_39": renamed("d_1_bias") }],
 ];
 
-const expectedOf = (vectors: Readonly<Record<string, AnyTensor>>): Record<string, number[]> =>
-  Object.fromEntries(
-    Object.entries(vectors).flatMap(([name, tensor]) =>
-      name.startsWith("gradient_w/") ? [[name.slice("gradient_w/".length), numbersOf(tensor)]] : [],
-    ),
-  );
-
 describe.each(networks)("%s", (name, repacked) => {
-  const folder = new URL("./vectors/networks/", import.meta.url);
-  const vectors = readNpz(new URL(`${name}.npz`, folder));
-  const parameters = expectedOf(vectors);
+  const { vectors, parameters } = readVectors(`networks/${name}`);
 
   test("logits, loss and the gradients of the input and of every weight are PyTorch's", async () => {
-    const model = await readModel(fileURLToPath(new URL(`${name}.onnx`, folder)));
+    const model = await readVectorModel(`networks/${name}`);
     const expected = new Map<string, readonly number[]>([["input", numbersOf(vectors.gradient_x!)]]);
     for (const initializer of model.graph.initializers.keys()) {
-      const direct = parameters[initializer.replaceAll(".", "_")];
-      const gradient = repacked[initializer]?.(parameters) ?? direct;
+      const gradient = repacked[initializer]?.(parameters) ?? parameters[underscored(initializer)];
       if (gradient) {
         expected.set(initializer, gradient);
       }
     }
     expect([...expected.keys()]).toEqual(expect.arrayContaining(Object.keys(repacked)));
-    const wrt = [...expected.keys()];
-    const results = await run(model, wrt, { input: vectors.x!, labels: vectors.y! });
+    const results = await crossEntropyGradients(model, [...expected.keys()], { input: vectors.x!, labels: vectors.y! });
     expectClose(numbersOf(results[model.graph.outputs[0]!.name]!), numbersOf(vectors.logits!), 1e-5, "logits");
     const loss = numbersOf(results.loss!).reduce((sum, each) => sum + each, 0);
     expect(loss).toBeCloseTo(numbersOf(vectors.loss!)[0]!, 4);
@@ -92,65 +76,34 @@ describe.each(networks)("%s", (name, repacked) => {
     }
   });
 
-  test.each([1, 5])("a batch of %i gives each sample the same gradient", async (batch) => {
-    const model = await readModel(fileURLToPath(new URL(`${name}.onnx`, folder)));
-    const results = await run(model, ["input"], {
-      input: repeated(vectors.x!, batch),
-      labels: repeated(vectors.y!, batch),
-    });
+  test.each([1, 5])("in a batch of %i each sample has the same gradient", async (batch) => {
+    const model = await readVectorModel(`networks/${name}`);
+    const feeds = { input: repeated(vectors.x!, batch), labels: repeated(vectors.y!, batch) };
+    const results = await crossEntropyGradients(model, ["input"], feeds);
     const expected = numbersOf(repeated(vectors.gradient_x!, batch));
     expectClose(numbersOf(results["gradient/input"]!), expected, 1e-4, "gradient of the input");
   });
 });
 
-/** The first `batch` samples, starting again after the last. */
-function repeated(tensor: AnyTensor, batch: number): AnyTensor {
-  const [count = 1, ...rest] = tensor.shape;
-  const size = tensor.data.length / count;
-  const pick = (_: unknown, index: number) => tensor.data[index % (count * size)]!;
-  const length = batch * size;
-  const shape = [batch, ...rest];
-  return tensor.dtype === "int64"
-    ? { dtype: "int64", shape, data: BigInt64Array.from({ length }, pick as () => bigint) }
-    : { dtype: "float32", shape, data: Float32Array.from({ length }, pick as () => number) };
-}
-
-async function run(
-  model: Model,
-  wrt: readonly string[],
-  feeds: Readonly<Record<string, AnyTensor>>,
-): Promise<Readonly<Record<string, AnyTensor>>> {
-  const session = await openSession(await differentiate(model, { loss: crossEntropy, wrt }), { threads: 1 });
-  try {
-    return await session.run(feeds);
-  } finally {
-    await session.dispose();
+test("text-cnn: the gradients of the embedding, of what it looks up and of every weight are PyTorch's", async () => {
+  const { vectors, parameters } = readVectors("networks/text-cnn");
+  const model = await readVectorModel("networks/text-cnn");
+  const lookup = model.graph.nodes.find((node) => node.op === "Gather")!.outputs[0]!;
+  const weights = [...model.graph.initializers.keys()];
+  const feeds = { input: vectors.x!, labels: vectors.y! };
+  const results = await crossEntropyGradients(model, [lookup, ...weights], feeds);
+  expectClose(numbersOf(results[model.graph.outputs[0]!.name]!), numbersOf(vectors.logits!), 1e-5, "logits");
+  expect(weights.map(underscored).sort()).toEqual(Object.keys(parameters).sort());
+  for (const name of weights) {
+    const expected = parameters[underscored(name)]!;
+    expectClose(numbersOf(results[`gradient/${name}`]!), expected, 1e-4, `gradient of ${name}`);
   }
-}
-
-describe("text-cnn", () => {
-  const folder = new URL("./vectors/networks/", import.meta.url);
-  const vectors = readNpz(new URL("text-cnn.npz", folder));
-  const parameters = expectedOf(vectors);
-
-  test("the gradients of the embedding, of what it looks up and of every weight are PyTorch's", async () => {
-    const model = await readModel(fileURLToPath(new URL("text-cnn.onnx", folder)));
-    const lookup = model.graph.nodes.find((node) => node.op === "Gather")!.outputs[0]!;
-    const weights = [...model.graph.initializers.keys()];
-    const results = await run(model, [lookup, ...weights], { input: vectors.x!, labels: vectors.y! });
-    expectClose(numbersOf(results[model.graph.outputs[0]!.name]!), numbersOf(vectors.logits!), 1e-5, "logits");
-    expect(weights.map((name) => name.replaceAll(".", "_")).sort()).toEqual(Object.keys(parameters).sort());
-    for (const name of weights) {
-      const expected = parameters[name.replaceAll(".", "_")]!;
-      expectClose(numbersOf(results[`gradient/${name}`]!), expected, 1e-4, `gradient of ${name}`);
+  const lookedUp = numbersOf(results[`gradient/${lookup}`]!);
+  const byToken = parameters.e_weight!.map(() => 0);
+  for (const [position, token] of numbersOf(vectors.x!).entries()) {
+    for (let feature = 0; feature < 12; feature++) {
+      byToken[token * 12 + feature]! += lookedUp[position * 12 + feature]!;
     }
-    const perToken = numbersOf(results[`gradient/${lookup}`]!);
-    const summed = parameters.e_weight!.map(() => 0);
-    for (const [position, token] of numbersOf(vectors.x!).entries()) {
-      for (let feature = 0; feature < 12; feature++) {
-        summed[token * 12 + feature]! += perToken[position * 12 + feature]!;
-      }
-    }
-    expectClose(summed, parameters.e_weight!, 1e-4, "gradient of what the embedding looks up, summed by token");
-  });
+  }
+  expectClose(byToken, parameters.e_weight!, 1e-4, "gradient of what the embedding looks up, summed by token");
 });

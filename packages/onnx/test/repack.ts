@@ -9,6 +9,11 @@ export function renamed(parameter: string): Repack {
   return (torch) => torch[parameter]!;
 }
 
+/** Parameters that were equal and that the exporter merged to one. */
+export function merged(...parameters: readonly string[]): Repack {
+  return (torch) => torch[parameters[0]!]!.map((_, at) => parameters.reduce((sum, each) => sum + torch[each]![at]!, 0));
+}
+
 /** A matrix of so many rows, turned. */
 export function transposed(parameter: string, rows: number): Repack {
   return (torch) => {
