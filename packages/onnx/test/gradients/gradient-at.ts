@@ -46,13 +46,14 @@ export function modelWith(
   };
 }
 
-/** The gradient of the sum of "y" [batch, classes] with respect to each name in `wrt`. */
+/** The gradient of the sum of "y" [batch, classes] with respect to each name in `wrt`; the inputs are the sample too. */
 export async function gradientAt(
   model: Model,
   inputs: Readonly<Record<string, AnyTensor>>,
   wrt: readonly string[],
+  sample: Readonly<Record<string, AnyTensor>> = inputs,
 ): Promise<number[][]> {
-  const derived = await differentiate(model, { wrt, sample: inputs, loss: (graph, y) => graph.ReduceSum(y, [1], 0) });
+  const derived = await differentiate(model, { wrt, sample, loss: (graph, y) => graph.ReduceSum(y, [1], 0) });
   const session = await openSession(derived, { threads: 1 });
   try {
     const results = await session.run(inputs);
