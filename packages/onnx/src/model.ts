@@ -19,6 +19,8 @@ export interface ModelSource {
   readonly path?: string;
   /** Absolute folder that external data must lie in. */
   readonly folder?: string;
+  /** When the file was last changed as it was read, in milliseconds since 1970. */
+  readonly modified?: number;
   /** The bytes of the file: embedded weights are views on it. */
   readonly bytes: Uint8Array;
   /** What the bytes were read as. A model that differs from it is a derived one; else the bytes are written back as they are. */

@@ -27,12 +27,11 @@ export async function readModel(path: string, { limits }: ReadOptions = {}): Pro
   let file: FileHandle | undefined;
   try {
     file = await open(path, "r");
+    const { mtimeMs: modified } = await file.stat();
     const bytes = await readWhole(file, path, limits?.fileBytes ?? defaultLimits.fileBytes);
-    return parseModel(bytes, {
-      path: realpathSync(path),
-      folder: realpathSync(dirname(resolve(path))),
-      ...(limits && { limits }),
-    });
+    const place = { path: realpathSync(path), folder: realpathSync(dirname(resolve(path))) };
+    const { source = { bytes }, ...model } = parseModel(bytes, { ...place, ...(limits && { limits }) });
+    return { ...model, source: { ...source, modified } };
   } catch (error) {
     if (error instanceof OnnxError) {
       throw error;

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { AnyTensor } from "@casemate/tensor";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { encodeModel } from "./encode.ts";
@@ -33,9 +34,11 @@ export interface Session {
 
 /**
  * Opens a model in onnxruntime. Weights that lie in files are mapped from there by the runtime, so the files must stay as
- * they are while the session lives. Throws an OnnxError RUNTIME_FAILURE with the runtime's words.
+ * they are since they were read and while the session lives. Throws an OnnxError: RUNTIME_FAILURE with the runtime's words,
+ * UNREADABLE_FILE for a model file that changed.
  */
 export async function openSession(model: Model, options: SessionOptions = {}): Promise<Session> {
+  await checkSource(model);
   const runtime = await import("onnxruntime-node");
   runtime.env.logLevel = "error"; // its warnings would mix with the command's output
   let session: InferenceSession;
@@ -48,6 +51,18 @@ export async function openSession(model: Model, options: SessionOptions = {}): P
     throw runtimeFailure("session", cause);
   }
   return new RuntimeSession(session, model.graph.inputs, model.graph.outputs, runtime.Tensor);
+}
+
+/** Offsets into a file hold only for the file that they were read from. */
+async function checkSource({ source }: Model): Promise<void> {
+  if (source?.path === undefined || source.modified === undefined) {
+    return;
+  }
+  const stats = await stat(source.path).catch(() => undefined);
+  if (stats?.mtimeMs !== source.modified || stats.size !== source.bytes.length) {
+    const got = stats ? "another one" : "none";
+    throw new OnnxError("UNREADABLE_FILE", `${source.path}: expected the file as it was when it was read, got ${got}`);
+  }
 }
 
 class RuntimeSession implements Session {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { tensorInitializer } from "../src/initializer.ts";
 import type { Graph, Initializer, Model, Node } from "../src/model.ts";
 import { parseModel, readModel } from "../src/read.ts";
 import { openSession } from "../src/session.ts";
+import { writeModel } from "../src/write.ts";
 import { float32, modelBytes } from "./model-bytes.ts";
 import { runOnce, wave } from "./tiny-model.ts";
 
@@ -42,6 +43,18 @@ test("external data at an offset that no number is aligned to is read in place, 
   const run = (initializer: Initializer) => runOnce(branching(model, initializer), { x, n: wave([]) });
   expect(await run(weight)).toEqual(await run(tensorInitializer("w", weights)));
   expect(await readdir(folder)).toEqual(["weights.bin"]);
+});
+
+test("a file that was written anew since it was read is not run", async () => {
+  const copy = join(folder, "copy.onnx");
+  await writeFile(copy, await readFile(path));
+  const model = await readModel(copy);
+  await writeModel({ ...model, producer: "somebody" }, copy);
+  await expect(openSession(model)).rejects.toMatchObject({
+    code: "UNREADABLE_FILE",
+    message: expect.stringContaining(copy),
+  });
+  await rm(copy);
 });
 
 test("a tensor given under an output's name is filled", async () => {
