@@ -43,7 +43,7 @@ test.each(operators)("%s gives each operand the sum over what it was broadcast t
         conditionShape,
       );
       const weights = uniform(shape, { seed: 3 });
-      const feeds = op === "Where" ? { condition, a, b, weights } : { a, b, weights };
+      const feeds: Record<string, AnyTensor> = op === "Where" ? { condition, a, b, weights } : { a, b, weights };
       const model = modelWith(
         [
           node(op, Object.keys(feeds).slice(0, -1), ["z"]),
