@@ -27,6 +27,7 @@ export { prepare } from "./prepare.ts";
 export { type Feeds, type Probe, probe } from "./probe.ts";
 export { probeRuns } from "./probe-runs.ts";
 export { type ParseOptions, parseModel, type ReadOptions, readModel } from "./read.ts";
+export { runtimeVersion } from "./runtime-version.ts";
 export { type Device, openSession, type Session, type SessionOptions } from "./session.ts";
 export type { Extent, Value } from "./value.ts";
 export { writeModel } from "./write.ts";

@@ -1,0 +1,102 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { DataError, type Dataset, readDataset } from "@casemate/data";
+import type { Tensor } from "@casemate/tensor";
+import { boundsOf } from "./contract.ts";
+import { AuditError } from "./errors.ts";
+import type { DataReport } from "./report.ts";
+import type { Contract } from "./schemas/contract.ts";
+
+/** Labelled samples as a contract describes them. */
+export interface Samples {
+  readonly x: Tensor;
+  /** Positions in the contract's list of classes. */
+  readonly labels: Int32Array;
+  readonly report: DataReport;
+}
+
+/** How samples are read: `readSamples`, or what remembers what it has read. */
+export type ReadSamples = (path: string) => Promise<Dataset>;
+
+/** Reads a data set. Throws INVALID_DATA with the path and what is wrong. */
+export async function readSamples(path: string): Promise<Dataset> {
+  try {
+    return await readDataset(path);
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    const message = cause.message.startsWith(path) ? cause.message : `${path}: ${cause.message}`;
+    throw new AuditError("INVALID_DATA", message, { cause });
+  }
+}
+
+/** Reads a data set and holds it to a contract: shape, range and labels. Throws INVALID_DATA. */
+export async function openSamples(path: string, contract: Contract, read: ReadSamples): Promise<Samples> {
+  const dataset = await read(path);
+  const refuse = (message: string): AuditError => new AuditError("INVALID_DATA", `${path}: ${message}`);
+  const count = dataset.labels.length;
+  if (count === 0) throw refuse("expected labelled samples, got none");
+  refuseShape(dataset, contract, refuse);
+  refuseValues(dataset, contract, refuse);
+  const labels = labelsOf(dataset, contract, refuse);
+  const report = { path, sha256: await digestOf(path, dataset), samples: count, shape: dataset.x.shape.slice(1) };
+  return { x: dataset.x, labels, report };
+}
+
+type Refuse = (message: string) => AuditError;
+
+function refuseShape({ x }: Dataset, { inputs: [input] }: Contract, refuse: Refuse): void {
+  const { name, shape } = input!;
+  const fits =
+    x.shape.length === shape.length &&
+    shape.every((size, axis) => axis === 0 || size === null || size === x.shape[axis]);
+  if (fits) return;
+  const expected = shape.slice(1).map((size) => size ?? "any");
+  throw refuse(
+    `input '${name}': expected samples of shape [${expected.join(", ")}], got [${x.shape.slice(1).join(", ")}]`,
+  );
+}
+
+function refuseValues({ x: { data, shape } }: Dataset, { inputs: [input] }: Contract, refuse: Refuse): void {
+  const { lower, upper } = boundsOf(input!);
+  const width = data.length / shape[0]!;
+  const at = (bound: number | Float32Array, j: number) => (typeof bound === "number" ? bound : bound[j]!);
+  for (const [i, value] of data.entries()) {
+    const j = i % width;
+    const sample = Math.floor(i / width);
+    if (!Number.isFinite(value)) throw refuse(`sample ${sample}: expected finite numbers, got ${value}`);
+    const low = at(lower, j);
+    const high = at(upper, j);
+    const slack = 1e-6 * (high - low);
+    if (value < low - slack || value > high + slack) {
+      throw refuse(
+        `sample ${sample}: expected values in the contract's range ${low} to ${high}, got ${value}; is the data scaled differently?`,
+      );
+    }
+  }
+}
+
+function labelsOf({ labels, labelNames }: Dataset, { output: { classes } }: Contract, refuse: Refuse): Int32Array {
+  const positions = labelNames?.map((name) => classes.indexOf(name));
+  const unknown = labelNames?.find((_, i) => positions![i] === -1);
+  if (unknown !== undefined)
+    throw refuse(`label '${unknown}' is not among the contract's classes: ${classes.join(", ")}`);
+  const mapped = positions ? labels.map((label) => positions[label]!) : labels;
+  const wrong = mapped.findIndex((label) => !(label >= 0 && label < classes.length));
+  if (wrong >= 0)
+    throw refuse(`sample ${wrong}: expected a label from 0 to ${classes.length - 1}, got ${mapped[wrong]}`);
+  return mapped;
+}
+
+/** Of a file its SHA-256; of a folder that of all numbers and labels in it. */
+async function digestOf(path: string, { x, labels }: Dataset): Promise<string> {
+  const hash = createHash("sha256");
+  if ((await stat(path)).isDirectory()) {
+    for (const { buffer, byteOffset, byteLength } of [x.data, labels]) {
+      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+    }
+  } else {
+    for await (const chunk of createReadStream(path)) hash.update(chunk);
+  }
+  return hash.digest("hex");
+}

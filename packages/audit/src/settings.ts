@@ -1,0 +1,65 @@
+import { availableParallelism } from "node:os";
+import { runtimeVersion } from "@casemate/onnx";
+import { AuditError } from "./errors.ts";
+import type { AuditOptions } from "./options.ts";
+import type { AuditSettings } from "./report.ts";
+import type { OpenSubject } from "./subject.ts";
+
+/** The options with everything that was left open decided, as the report records them. */
+export async function settingsFor(options: AuditOptions, subjects: readonly OpenSubject[]): Promise<AuditSettings> {
+  const { profile = "standard", norm = "linf", seed = 0, device = "cpu", budget, command = "" } = options;
+  return {
+    profile,
+    seed,
+    epsilons: options.epsilons ? ladderOf(options.epsilons) : ladderOf([usualEpsilon(norm, subjects)]),
+    norm,
+    ...(budget && { budget }),
+    device,
+    threads: options.threads ?? availableParallelism(),
+    command,
+    environment: {
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      onnxruntime: await runtimeVersion(),
+    },
+  };
+}
+
+const RUNGS = 10;
+
+/** One radius becomes a ladder of equal steps that ends in it, for the curve; several are taken as they are. */
+function ladderOf(epsilons: readonly number[]): readonly number[] {
+  const wrong = epsilons.find((epsilon) => !(epsilon > 0 && Number.isFinite(epsilon)));
+  if (wrong !== undefined || epsilons.length === 0) {
+    throw new AuditError("INVALID_OPTION", `epsilon: expected numbers above 0, got ${wrong ?? "none"}`);
+  }
+  const [single] = epsilons;
+  if (epsilons.length > 1) return [...new Set(epsilons)].sort((a, b) => a - b);
+  return Array.from({ length: RUNGS }, (_, i) => (i + 1 === RUNGS ? single! : rounded((single! * (i + 1)) / RUNGS)));
+}
+
+/**
+ * The radius that papers use where none was asked for: 8/255 of the range in Linf, and in the other norms the ball that a
+ * quarter of the features at that distance span (0.5 in L2 for CIFAR-10).
+ */
+export function usualEpsilon(norm: AuditSettings["norm"], subjects: readonly OpenSubject[]): number {
+  const subject = subjects[0]!;
+  return inNorm(norm, (8 / 255) * subject.rangeWidth, subject.width);
+}
+
+/** The radius in another norm that goes with one in Linf. */
+export function inNorm(norm: AuditSettings["norm"], linf: number, width: number): number {
+  switch (norm) {
+    case "linf":
+      return linf;
+    case "l2":
+      return rounded((linf * Math.sqrt(width)) / 4);
+    case "l1":
+    case "l0":
+      return rounded((linf * width) / 16);
+  }
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(6));
+}

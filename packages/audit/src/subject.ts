@@ -1,0 +1,174 @@
+import { basename } from "node:path";
+import {
+  type Bounds,
+  type Classifier,
+  type GradientClassifier,
+  type OnnxClassifier,
+  openClassifier,
+} from "@casemate/attacks";
+import type { Dataset } from "@casemate/data";
+import type { Model } from "@casemate/onnx";
+import { sizeOf, type Tensor, takeRows, tensor } from "@casemate/tensor";
+import { chooseSamples } from "./checks/sample-choice.ts";
+import { boundsOf, mutableMask } from "./contract.ts";
+import { contractFor } from "./contract-file.ts";
+import { AuditError } from "./errors.ts";
+import { modelReportOf, openModel } from "./inspect-model.ts";
+import type { AuditOptions, SubjectSpec } from "./options.ts";
+import type { PictureOptions } from "./picture.ts";
+import type { DataReport, ModelReport } from "./report.ts";
+import { openSamples, readSamples, type Samples } from "./samples.ts";
+import type { Contract, ContractInput } from "./schemas/contract.ts";
+import { hasDifferentRanges, UnitBox } from "./unit-box.ts";
+
+/** A model with its contract and samples, read and checked against each other, ready for checks. */
+export interface OpenSubject {
+  readonly name: string;
+  readonly modelReport: ModelReport;
+  readonly dataReport: DataReport;
+  readonly contract: Contract;
+  readonly assumptions: readonly string[];
+  readonly classNames: readonly string[];
+  readonly featureNames: readonly string[] | undefined;
+  /** How a sample becomes a picture; undefined if it is none. */
+  readonly image: PictureOptions | undefined;
+  /** True classes of the whole data set. */
+  readonly labels: Int32Array;
+  /** Positions in the data set of the samples to use, in order. */
+  readonly samples: readonly number[];
+  /** Features of one sample. */
+  readonly width: number;
+  /** Upper less lower bound, the same for all features in the space that attacks work in. */
+  readonly rangeWidth: number;
+  /** 1 where an attacker can change a feature; all of them if absent. */
+  readonly mask: Uint8Array | undefined;
+  /** Samples by their position, [samples, ...], in the space that attacks work in. */
+  inputs(positions: readonly number[]): Tensor;
+  /** Values of one sample back in the units of the contract. */
+  toContractUnits(values: Float32Array): Float32Array;
+  classifier(): Promise<Classifier & Pick<OnnxClassifier, "edits">>;
+  gradientClassifier(): Promise<GradientClassifier>;
+  dispose(): Promise<void>;
+}
+
+/** Reads models, contracts and samples. Throws an AuditError for the first thing that is wrong with any of them. */
+export async function openSubjects(
+  specs: readonly SubjectSpec[],
+  options: AuditOptions,
+): Promise<readonly OpenSubject[]> {
+  const subjects: OpenSubject[] = [];
+  const datasets = new Map<string, Promise<Dataset>>();
+  const read = (path: string): Promise<Dataset> => {
+    const known = datasets.get(path) ?? readSamples(path); // models that are compared share their samples
+    datasets.set(path, known);
+    return known;
+  };
+  for (const spec of specs) {
+    const name = uniqueName(
+      spec.model,
+      subjects.map((subject) => subject.name),
+    );
+    const model = await openModel(spec.model);
+    const { contract, assumptions } = await contractFor(model, spec, read);
+    const samples = await openSamples(spec.data, contract, read);
+    subjects.push(subjectOf({ name, path: spec.model, model, contract, assumptions, samples }, options));
+  }
+  return subjects;
+}
+
+interface Parts {
+  readonly name: string;
+  readonly path: string;
+  readonly model: Model;
+  readonly contract: Contract;
+  readonly assumptions: readonly string[];
+  readonly samples: Samples;
+}
+
+function subjectOf({ name, path, model, contract, assumptions, samples }: Parts, options: AuditOptions): OpenSubject {
+  const input = contract.inputs[0]!;
+  const bounds = boundsOf(input);
+  const inputShape = samples.x.shape.slice(1);
+  const width = sizeOf(inputShape);
+  const box = hasDifferentRanges(bounds, width) ? new UnitBox(bounds, width) : undefined;
+  const scale = box
+    ? [
+        "Features have different ranges, so perturbations are measured in shares of the range that the contract gives each.",
+      ]
+    : [];
+  let opened: Promise<OnnxClassifier> | undefined;
+  const open = (): Promise<OnnxClassifier> => {
+    opened ??= openClassifier(model, {
+      bounds,
+      inputName: input.name,
+      inputShape,
+      output: { output: contract.output.name, kind: contract.output.kind },
+      ...(input.layout && { layout: input.layout === "NCHW" ? "channels-first" : "channels-last" }),
+      ...(input.normalisation && {
+        normalization: { mean: input.normalisation.mean, std: input.normalisation.standardDeviation },
+      }),
+      ...(options.threads !== undefined && { threads: options.threads }),
+      ...(options.device !== undefined && { device: options.device }),
+    }).then((classifier) => refuseOtherClasses(classifier, contract));
+    return opened;
+  };
+  const scaled = async () => (box ? box.around(await open()) : await open());
+  return {
+    name,
+    modelReport: modelReportOf(model, path),
+    dataReport: samples.report,
+    contract,
+    assumptions: [...assumptions, ...scale],
+    classNames: contract.output.classes,
+    featureNames: input.features?.map((feature) => feature.name),
+    image: pictureOptions(input, bounds),
+    labels: samples.labels,
+    samples: chooseSamples(samples.labels.length, options.samples ?? samples.labels.length, options.seed ?? 0),
+    width,
+    rangeWidth: box ? 1 : widthOf(bounds),
+    mask: mutableMask(input),
+    inputs(positions) {
+      const rows = takeRows(samples.x, positions);
+      return box ? tensor(rows.shape, box.toUnit(rows.data)) : rows;
+    },
+    toContractUnits: (values) => (box ? box.fromUnit(values) : values),
+    classifier: scaled,
+    gradientClassifier: scaled,
+    async dispose() {
+      const classifier = await opened?.catch(() => undefined); // one that never opened holds nothing
+      opened = undefined;
+      await classifier?.dispose();
+    },
+  };
+}
+
+/** The file's name without its ending, as a name for folders too; a number tells subjects of the same name apart. */
+function uniqueName(path: string, taken: readonly string[]): string {
+  const name =
+    basename(path)
+      .replace(/\.onnx$/i, "")
+      .replace(/[^\w.-]+/g, "-")
+      .replace(/^\.+/, "") || "model";
+  let unique = name;
+  for (let count = 2; taken.includes(unique); count++) unique = `${name}-${count}`;
+  return unique;
+}
+
+function refuseOtherClasses(classifier: OnnxClassifier, { output }: Contract): OnnxClassifier {
+  if (classifier.classes === output.classes.length) return classifier;
+  throw new AuditError(
+    "CONTRACT_MISMATCH",
+    `output '${output.name}': contract names ${output.classes.length} classes, the model gives ${classifier.classes}`,
+  );
+}
+
+function pictureOptions({ kind, layout }: ContractInput, { lower, upper }: Bounds): PictureOptions | undefined {
+  if (kind !== "image" || layout === undefined) return undefined;
+  const smallest = typeof lower === "number" ? lower : Math.min(...lower);
+  const largest = typeof upper === "number" ? upper : Math.max(...upper);
+  return { layout, range: { lower: smallest, upper: largest } };
+}
+
+function widthOf({ lower, upper }: Bounds): number {
+  return (typeof upper === "number" ? upper : upper[0]!) - (typeof lower === "number" ? lower : lower[0]!);
+}

@@ -1,0 +1,61 @@
+import type { Bounds, GradientClassifier } from "@casemate/attacks";
+import { tensor } from "@casemate/tensor";
+
+/** Whether features have ranges of different width, so that one epsilon cannot mean the same for all. */
+export function hasDifferentRanges(bounds: Bounds, features: number): boolean {
+  const first = widthAt(bounds, 0);
+  // float32 bounds: differences in the last bits are no different range
+  return Array.from({ length: features }).some((_, j) => Math.abs(widthAt(bounds, j) - first) > 1e-5 * first);
+}
+
+/** Maps each feature's range to [0, 1], so that distances are shares of it. */
+export class UnitBox {
+  readonly #lower: Float32Array;
+  readonly #width: Float32Array;
+
+  constructor(bounds: Bounds, features: number) {
+    this.#lower = Float32Array.from({ length: features }, (_, j) => at(bounds.lower, j));
+    this.#width = Float32Array.from({ length: features }, (_, j) => widthAt(bounds, j));
+  }
+
+  toUnit(values: Float32Array): Float32Array {
+    return this.#map(values, (value, j) => (value - this.#lower[j]!) / this.#width[j]!);
+  }
+
+  fromUnit(values: Float32Array): Float32Array {
+    return this.#map(values, (value, j) => this.#lower[j]! + value * this.#width[j]!);
+  }
+
+  /** The classifier as a function of the unit box; gradients follow by the chain rule. */
+  around<C extends GradientClassifier>(classifier: C): C {
+    return {
+      ...classifier,
+      bounds: { lower: 0, upper: 1 },
+      logits: (x) => classifier.logits(tensor(x.shape, this.fromUnit(x.data))),
+      lossGradient: async (x, ...rest) => {
+        const result = await classifier.lossGradient(tensor(x.shape, this.fromUnit(x.data)), ...rest);
+        const { shape, data } = result.gradient;
+        return {
+          ...result,
+          gradient: tensor(
+            shape,
+            this.#map(data, (slope, j) => slope * this.#width[j]!),
+          ),
+        };
+      },
+    };
+  }
+
+  #map(values: Float32Array, change: (value: number, feature: number) => number): Float32Array {
+    const features = this.#width.length;
+    return values.map((value, i) => change(value, i % features));
+  }
+}
+
+function at(bound: number | Float32Array, feature: number): number {
+  return typeof bound === "number" ? bound : bound[feature]!;
+}
+
+function widthAt({ lower, upper }: Bounds, feature: number): number {
+  return at(upper, feature) - at(lower, feature);
+}

@@ -1,0 +1,159 @@
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import {
+  AuditError,
+  type AuditOptions,
+  type AuditReport,
+  auditInChild,
+  evaluateGate,
+  type Gate,
+  parseGate,
+  prepareFolder,
+  writeReports,
+} from "@casemate/audit";
+import { Command, Option } from "commander";
+import type { Console } from "../console.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { interruptions } from "../interruptions.ts";
+import { ProgressView } from "../progress-view.ts";
+import { summaryOf } from "../summary.ts";
+import { parseBudget, parseEpsilons, wholeNumber } from "./options.ts";
+
+interface AuditFlags {
+  readonly data?: string;
+  readonly contract?: string;
+  readonly profile: NonNullable<AuditOptions["profile"]>;
+  readonly norm: NonNullable<AuditOptions["norm"]>;
+  readonly epsilon?: readonly number[];
+  readonly samples?: number;
+  readonly seed: number;
+  readonly budget?: NonNullable<AuditOptions["budget"]>;
+  readonly gate?: string;
+  readonly out: string;
+  readonly device: string;
+  readonly threads?: number;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+}
+
+/** `casemate audit`: attacks models in a child process, writes the reports and tells what they say. */
+export function auditCommand(console: Console, args: readonly string[], finish: (code: ExitCode) => void): Command {
+  return new Command("audit")
+    .description("Attack one or several models and report what they withstand.")
+    .argument("<model...>", ".onnx files; several are compared side by side")
+    .option("--data <path>", "labelled samples: .npz, .csv, .jsonl, or a folder of pictures with one folder per class")
+    .option("--contract <file>", "contract of the models (default: <model>.contract.json beside each)")
+    .addOption(
+      new Option("--profile <name>", "how hard to try").choices(["quick", "standard", "thorough"]).default("standard"),
+    )
+    .addOption(
+      new Option("--norm <name>", "how perturbations are measured").choices(["linf", "l2", "l1"]).default("linf"),
+    )
+    .option(
+      "--epsilon <list>",
+      "radius such as 0.3 or 8/255; several with commas: the verdict is about the largest",
+      parseEpsilons,
+    )
+    .option("--samples <n>", "use only so many samples, drawn by the seed", wholeNumber(1))
+    .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
+    .option("--budget <amount>", "stop after 120s, 2m or 5000q (queries), and report what there is", parseBudget)
+    .option("--gate <file>", "thresholds that must be met")
+    .option("--out <folder>", "where reports go", "casemate-report")
+    .option("--resume", "take up the run whose checks are in the folder of --out")
+    .option("--device <name>", "where models run: cpu, cuda, webgpu …", "cpu")
+    .option("--threads <n>", "threads of the runtime (default: all cores)", wholeNumber(1))
+    .option("--json", "print the report as JSON on standard output, and nothing else there")
+    .option("--verbose", "show where an error came from")
+    .addHelpText("after", EXAMPLES)
+    .action(async (models: readonly string[], flags: AuditFlags) => finish(await run(models, flags, console, args)));
+}
+
+const EXAMPLES = `
+Exit codes: 0 completed, 1 a gate was not met, 2 wrong use or bad input, 3 a check or the run failed.
+
+Examples:
+  casemate audit model.onnx --data samples.npz --epsilon 8/255
+  casemate audit old.onnx new.onnx --data samples.npz --epsilon 0.3 --profile quick --out report
+  casemate audit model.onnx --data pictures --budget 10m --gate gate.json --json > report.json
+  casemate audit model.onnx --data samples.npz --out report --resume
+`;
+
+async function run(
+  models: readonly string[],
+  flags: AuditFlags,
+  console: Console,
+  args: readonly string[],
+): Promise<ExitCode> {
+  const { data, contract, gate: gatePath, out, json = false } = flags;
+  if (data === undefined) {
+    throw new AuditError("INVALID_OPTION", "no samples: --data names a file or a folder of labelled samples");
+  }
+  const gate = gatePath === undefined ? undefined : await readGate(gatePath);
+  await prepareFolder(out);
+  const specs = models.map((model) => ({ model, data, ...(contract !== undefined && { contract }) }));
+  const ended = await audited(specs, optionsOf(flags, args), console);
+  const report = gate ? { ...ended, gate: evaluateGate(gate, ended) } : ended;
+  const written = await writeReports(report, out);
+  if (json) console.print(JSON.stringify(report, null, 2));
+  else console.print(summaryOf(report, written.html, console.printPaint));
+  return exitCodeOf(report);
+}
+
+function optionsOf(flags: AuditFlags, args: readonly string[]): AuditOptions {
+  const { epsilon, samples, budget, threads, resume, profile, norm, seed, device, out } = flags;
+  return {
+    profile,
+    norm,
+    seed,
+    device,
+    store: join(resolve(out), "checks"),
+    command: ["casemate", ...args].map(quoted).join(" "),
+    ...(epsilon && { epsilons: epsilon }),
+    ...(samples !== undefined && { samples }),
+    ...(budget && { budget }),
+    ...(threads !== undefined && { threads }),
+    ...(resume && { resume }),
+  };
+}
+
+async function audited(
+  specs: Parameters<typeof auditInChild>[0],
+  options: AuditOptions,
+  console: Console,
+): Promise<AuditReport> {
+  const view = new ProgressView(console);
+  const signals = interruptions(console);
+  const events = auditInChild(specs, options, signals);
+  try {
+    for (;;) {
+      const { done, value } = await events.next();
+      if (done) return value;
+      view.show(value);
+    }
+  } finally {
+    view.end();
+    signals.forget();
+  }
+}
+
+async function readGate(path: string): Promise<Gate> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new AuditError("INVALID_GATE", `gate ${path}: cannot be read: ${reason}`, { cause });
+  }
+  return parseGate(json, `gate ${path}`);
+}
+
+function exitCodeOf({ status, subjects, gate }: AuditReport): ExitCode {
+  const hasFailed = subjects.some(({ checks }) => checks.some((check) => check.status === "failed"));
+  if (status === "partial" || hasFailed) return 3;
+  return gate && !gate.met ? 1 : 0;
+}
+
+/** An argument as a shell takes it. */
+function quoted(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}

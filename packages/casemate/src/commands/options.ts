@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from "commander";
+
+/** "0.3", "8/255" or several with commas between. */
+export function parseEpsilons(text: string): readonly number[] {
+  return text.split(",").map((part) => {
+    const [numerator, denominator = "1", ...rest] = part.split("/").map((each) => each.trim());
+    const epsilon = numerator && rest.length === 0 ? Number(numerator) / Number(denominator || "0") : Number.NaN;
+    if (!(epsilon > 0 && Number.isFinite(epsilon))) {
+      throw new InvalidArgumentError(`expected numbers above 0 such as 0.3 or 8/255, got '${part.trim()}'.`);
+    }
+    return epsilon;
+  });
+}
+
+/** "120s" or "2m" of time, or "5000q" of queries. */
+export function parseBudget(text: string): { readonly seconds: number } | { readonly queries: number } {
+  const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)([smhq]?)$/.exec(text.trim()) ?? [];
+  const value = Number(amount);
+  if (!(value > 0)) {
+    throw new InvalidArgumentError("expected seconds (120s), minutes (2m), hours (1h) or queries (5000q).");
+  }
+  return unit === "q" ? { queries: value } : { seconds: value * SECONDS[unit as keyof typeof SECONDS] };
+}
+
+const SECONDS = { "": 1, s: 1, m: 60, h: 3600 } as const;
+
+/** A whole number from `lowest`. */
+export function wholeNumber(lowest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < lowest) {
+      throw new InvalidArgumentError(`expected a whole number from ${lowest}.`);
+    }
+    return value;
+  };
+}

@@ -1,0 +1,23 @@
+import { AuditError, type AuditErrorCode } from "@casemate/audit";
+import { DataError } from "@casemate/data";
+import { OnnxError } from "@casemate/onnx";
+import type { ExitCode } from "./exit-code.ts";
+
+/** An error as the command reports it: one message, and the exit code that it ends with. */
+export interface Explanation {
+  readonly code: ExitCode;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+const FAILURES: ReadonlySet<AuditErrorCode> = new Set(["CHECK_FAILED", "CHILD_CRASHED", "INTERRUPTED"]);
+
+/** Bad input ends with 2; what went wrong on our side, or was cut short, with 3. */
+export function explain(error: unknown): Explanation {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const isInput =
+    error instanceof OnnxError ||
+    error instanceof DataError ||
+    (error instanceof AuditError && !FAILURES.has(error.code));
+  return { code: isInput ? 2 : 3, message, stack };
+}

@@ -1,0 +1,38 @@
+import { version } from "@casemate/audit";
+import { Command } from "commander";
+import { auditCommand } from "./commands/audit.ts";
+import { contractCommand } from "./commands/contract.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import type { Console } from "./console.ts";
+import type { ExitCode } from "./exit-code.ts";
+
+/** The command and its subcommands. `finish` is told how the chosen one ended. */
+export function programFor(console: Console, args: readonly string[], finish: (code: ExitCode) => void): Command {
+  const program = new Command("casemate")
+    .description("Attacks a machine-learning model, from its ONNX file alone, and reports what it withstands.")
+    .version(version)
+    .addHelpText("after", EXAMPLES);
+  for (const command of [auditCommand(console, args, finish), inspectCommand(console), contractCommand(console)]) {
+    program.addCommand(command);
+  }
+  for (const command of [program, ...program.commands]) {
+    command
+      .showHelpAfterError("(add --help for what there is)")
+      .helpOption("-h, --help", "show this help")
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => console.print(text.trimEnd()),
+        writeErr: (text) => console.error(text.trimEnd()),
+        getOutHelpWidth: () => 100,
+        getErrHelpWidth: () => 100,
+      });
+  }
+  return program;
+}
+
+const EXAMPLES = `
+Examples:
+  casemate inspect model.onnx
+  casemate contract model.onnx --data samples.npz --out model.contract.json
+  casemate audit model.onnx --data samples.npz --epsilon 8/255
+`;
