@@ -146,7 +146,7 @@ const LINE = 15;
 function lines(name: string): readonly string[] {
   const space = name.length > LINE ? name.lastIndexOf(" ", LINE) : -1;
   const parts = space > 0 ? [name.slice(0, space), name.slice(space + 1)] : [name];
-  return parts.map((part) => (part.length > LINE ? `${part.slice(0, LINE - 1)}…` : part));
+  return parts.map((part) => (part.length > LINE ? `${part.slice(0, 7)}…${part.slice(-7)}` : part)); // versions differ at the end
 }
 
 /** The root is written here and not taken from Plot, whose style sheet and style attributes the page's policy refuses. */

@@ -19,7 +19,7 @@ export function gallery({ gallery: items, checks }: SubjectReport, budget: numbe
   const omitted = items.length - shown.length;
   return html`
 <h3>Before and after</h3>
-<p class="aside">The original, what was added to it, and the result. Mid grey in the middle picture is no change; below it stands the change that black and white are.${omitted > 0 && ` ${omitted} more in report.json.`}</p>
+<p class="aside">${isPicture(items[0]?.perturbation.image) ? "The original, what was added to it, and the result. Mid grey in the middle picture is no change; below it stands the change that black and white are." : "The answer before and after, and the features that changed most."}${omitted > 0 && ` ${omitted} more in report.json.`}</p>
 <div class="gallery">${shown.map((item) =>
     entry(
       item,
@@ -36,7 +36,7 @@ function entry(item: GalleryItem, check: CheckReport | undefined): Markup {
     : `distance ${short(perturbation.distance)}`;
   const scale = perturbation.scale === undefined ? undefined : `±${short(perturbation.scale)}`;
   return html`<figure class="specimen">
-<div class="triptych">
+<div class="${isPicture(perturbation.image) ? "triptych" : "pair"}">
 ${panel({ image: original.image, alternative: `Sample ${sample}, class ${label}`, title: "original" }, answer(original, label))}
 ${isPicture(perturbation.image) && panel({ image: perturbation.image, alternative: `What ${attack} added to sample ${sample}`, title: "added" }, scale && html`<span class="confidence">${scale}</span>`)}
 ${panel({ image: adversarial.image, alternative: `Sample ${sample} after ${attack}`, title: "attacked" }, answer(adversarial, label))}

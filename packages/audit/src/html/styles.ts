@@ -125,6 +125,7 @@ figure { margin: 0; min-width: 0; }
 
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 325px), 1fr)); gap: 22px 20px; margin-bottom: 20px; }
 .specimen { background: var(--panel); border-radius: 12px; padding: 16px; }
+.pair { display: grid; grid-template-columns: repeat(2, 1fr); gap: 10px; }
 .triptych { display: grid; grid-template-columns: repeat(3, 1fr); gap: 10px; }
 .panel { display: flex; flex-direction: column; font-size: 14px; line-height: 1.35; min-width: 0; }
 .panel img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 4px; margin-bottom: 7px; background: #808080; }

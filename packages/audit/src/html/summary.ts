@@ -128,13 +128,17 @@ const NUMBERS = ["None", "One", "Two", "Three", "Four", "Five", "Six", "Seven", 
 /** The page's title: what is left of one model, or how many of several hold. */
 export function headline({ subjects }: AuditReport): string {
   const [first] = subjects;
-  if (subjects.length === 1 && first) {
+  if (!first) return "No model was audited";
+  if (subjects.length === 1) {
     const { robust } = verdictOf(first);
     return robust ? `${first.name}: ${percent(robust.value)} right under attack` : `${first.name}: not tested`;
   }
-  const holding = subjects.filter((subject) => verdictOf(subject).outcome === "standing").length;
-  const holds = holding === 1 ? "holds" : "hold";
-  return `${inWords(holding)} of ${inWords(subjects.length).toLowerCase()} models ${holds} under attack`;
+  const outcomes = subjects.map((subject) => verdictOf(subject).outcome);
+  const holding = outcomes.filter((outcome) => outcome === "standing").length;
+  const isOpen = outcomes.some((outcome) => outcome === "unproven" || outcome === "untested");
+  const one = holding < 2; // "none holds", "one holds", "two hold"
+  const verb = isOpen ? `${one ? "is" : "are"} shown to hold` : one ? "holds" : "hold";
+  return `${inWords(holding)} of ${inWords(subjects.length).toLowerCase()} models ${verb} under attack`;
 }
 
 function inWords(count: number): string {

@@ -222,9 +222,15 @@ function open(report: AuditReport) {
   return { text, page: parseHTML(text).document };
 }
 
+interface TreeNode {
+  readonly nodeType: number;
+  readonly textContent: string | null;
+  readonly childNodes: Iterable<TreeNode>;
+}
+
 /** What a reader reads, one space between the texts of different elements. */
-function words(element: Element | null | undefined): string {
-  const texts = (node: Node): string[] =>
+function words(element: TreeNode | null | undefined): string {
+  const texts = (node: TreeNode): string[] =>
     node.nodeType === 3 ? [node.textContent ?? ""] : [...node.childNodes].flatMap(texts);
   return (element ? texts(element) : []).join(" ").replaceAll(/\s+/g, " ").trim();
 }
