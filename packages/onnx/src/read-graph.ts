@@ -10,6 +10,7 @@ import {
 import type { Attribute, AttributeKind, Attributes, FunctionDefinition, Graph, Initializer, Node } from "./model.ts";
 import { type ReadContext, readSparseTensor, readTensor } from "./read-tensor.ts";
 import { readValueInfo } from "./read-type.ts";
+import { decodeText } from "./text.ts";
 
 /** A graph of the file, nodes in the file's order. Initializers that IR 3 also lists among the inputs are no inputs. */
 export function readGraph(proto: GraphProto, depth: number, context: ReadContext): Graph {
@@ -144,13 +145,13 @@ function readAttribute(proto: AttributeProto, where: string, depth: number, cont
     case "int":
       return { type: kind, value: Number(proto.i) };
     case "string":
-      return { type: kind, value: decode(proto.s) };
+      return { type: kind, value: decodeText(proto.s, where) };
     case "floats":
       return { type: kind, value: proto.floats };
     case "ints":
       return { type: kind, value: proto.ints.map(Number) };
     case "strings":
-      return { type: kind, value: proto.strings.map(decode) };
+      return { type: kind, value: proto.strings.map((text) => decodeText(text, where)) };
     case "tensor":
       if (proto.type === AttributeType.SPARSE_TENSOR) {
         return { type: kind, value: readSparseTensor(present(proto.sparseTensor, where), where, context) };
@@ -192,10 +193,6 @@ function present<T>(value: T | undefined, where: string): T {
     throw new OnnxError("MALFORMED_MODEL", `${where}: expected a value of the stated type, got none`);
   }
   return value;
-}
-
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }
 
 function quote(name: string): string {

@@ -5,6 +5,7 @@ import type { SparseTensorProto, TensorProto } from "./generated/onnx-ml_pb.ts";
 import { TensorProto_DataLocation } from "./generated/onnx-ml_pb.ts";
 import type { Limits } from "./limits.ts";
 import type { ElementType, Initializer, InitializerData } from "./model.ts";
+import { decodeText } from "./text.ts";
 
 /** What reading carries along: limits, where external data can lie, and what was used up so far. */
 export interface ReadContext {
@@ -143,8 +144,7 @@ function readData(
         `${where}: expected ${elements} strings for [${shape}], got ${proto.stringData.length}`,
       );
     }
-    const decoder = new TextDecoder();
-    return { type: "strings", values: proto.stringData.map((bytes) => decoder.decode(bytes)) };
+    return { type: "strings", values: proto.stringData.map((text) => decodeText(text, where)) };
   }
   const bytes = field === "rawData" ? proto.rawData : bytesOf(proto, dtype);
   if (bytes.length !== byteLength) {
