@@ -209,8 +209,12 @@ export class GraphBuilder {
     this.op("ReduceSum", [x, this.ints(axes)], { attributes: { keepdims } });
   Reshape = (x: Value, shape: Value, known?: readonly Extent[]): Value =>
     this.op("Reshape", [x, shape], { shape: known, attributes: { allowzero: 0 } });
-  ScatterElements = (x: Value, indices: Value, updates: Value, axis: number, reduction = "none"): Value =>
-    this.op("ScatterElements", [x, indices, updates], { attributes: { axis, reduction }, shape: x.shape });
+  ScatterElements = (x: Value, indices: Value, updates: Value, axis: number, reduction = "none"): Value => {
+    const attributes = { axis, reduction };
+    const dtype = reduction !== "none" && x.dtype.endsWith("float16") ? "float32" : x.dtype; // no kernel reduces halves
+    const inputs = [this.Cast(x, dtype), indices, this.Cast(updates, dtype)];
+    return this.Cast(this.op("ScatterElements", inputs, { attributes, shape: x.shape }), x.dtype);
+  };
   ScatterND = (x: Value, indices: Value, updates: Value, reduction = "none"): Value =>
     this.op("ScatterND", [x, indices, updates], { attributes: { reduction }, shape: x.shape });
   Sigmoid = (x: Value): Value => this.op("Sigmoid", [x]);

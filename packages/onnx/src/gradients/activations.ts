@@ -1,4 +1,5 @@
 import { rankOf } from "../value.ts";
+import { numberAt } from "./constants.ts";
 import type { Gradient } from "./gradient.ts";
 import { isPositive, keepWhere, whereWithin } from "./masks.ts";
 
@@ -68,7 +69,7 @@ export const Clip: Gradient = (site) => {
   if ((has(1) && !low) || (has(2) && !high) || wants(1) || wants(2)) {
     return clipToValues(site);
   }
-  return [whereWithin(graph, dy, x, low ? Number(low.data[0]) : -Infinity, high ? Number(high.data[0]) : Infinity)];
+  return [whereWithin(graph, dy, x, low ? numberAt(low) : -Infinity, high ? numberAt(high) : Infinity)];
 };
 
 // y = min(max(x, low), high), so high wins where the bounds cross

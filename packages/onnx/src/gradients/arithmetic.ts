@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../graph-builder.ts";
 import type { Value } from "../value.ts";
+import { numberAt } from "./constants.ts";
 import type { Gradient, Site } from "./gradient.ts";
 import { keepWhere } from "./masks.ts";
 
@@ -39,7 +40,7 @@ export const Pow: Gradient = (site) => {
   const [base, exponent] = inputs;
   const [y] = outputs;
   const known = constant(exponent);
-  const slope = known?.data.length === 1 ? knownPower(graph, dy, base, Number(known.data[0])) : generalPower(site);
+  const slope = known?.data.length === 1 ? knownPower(graph, dy, base, numberAt(known)) : generalPower(site);
   return [
     wants(0) ? graph.sumTo(slope, y, base) : undefined,
     wants(1) ? graph.Cast(graph.sumTo(exponentSlope(site), y, exponent), exponent.dtype) : undefined,

@@ -2,6 +2,7 @@ import type { DType } from "@casemate/tensor";
 import { OnnxError } from "../errors.ts";
 import { rankOf, type Value } from "../value.ts";
 import { everyAxis, fromFront } from "./axes.ts";
+import { numberAt } from "./constants.ts";
 import { describe, type Gradient, type Site } from "./gradient.ts";
 import { keepWhere, whereWithin } from "./masks.ts";
 
@@ -33,9 +34,9 @@ function insideRange(site: Site, gradient: Value, [lowest, highest]: readonly [n
   const [x, scale, zero] = inputs;
   const knownScale = constant(scale);
   const knownZero = has(2) ? constant(zero) : undefined;
-  const isKnown = knownScale?.data.length === 1 && knownScale.dtype !== "float16" && (!has(2) || knownZero);
+  const isKnown = knownScale?.data.length === 1 && (!has(2) || knownZero);
   if (isKnown) {
-    const bound = (integer: number) => (integer - Number(knownZero?.data[0] ?? 0)) * Number(knownScale.data[0]);
+    const bound = (integer: number) => (integer - (knownZero ? numberAt(knownZero) : 0)) * numberAt(knownScale);
     return whereWithin(graph, gradient, x!, bound(lowest - 0.5), bound(highest + 0.5));
   }
   const scaled = graph.Div(x!, perAxis(site, scale!));

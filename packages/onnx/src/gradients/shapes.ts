@@ -1,6 +1,7 @@
 import { OnnxError } from "../errors.ts";
 import type { Value } from "../value.ts";
 import { everyAxis, extentLess, listOf } from "./axes.ts";
+import { numberAt } from "./constants.ts";
 import { describe, type Gradient } from "./gradient.ts";
 
 // What only gives another shape to the same numbers gives the gradient the old one.
@@ -66,7 +67,7 @@ export const Dropout: Gradient = ({
       `${describe(node)}: expected inference, or training with a constant ratio and the mask as an output, got neither`,
     );
   }
-  const scale = graph.scalar(1 / (1 - (share ? Number(share.data[0]) : 0.5)), dy);
+  const scale = graph.scalar(1 / (1 - (share ? numberAt(share) : 0.5)), dy);
   return [graph.Mul(dy, graph.Mul(graph.Cast(mask, dy.dtype), scale))];
 };
 
