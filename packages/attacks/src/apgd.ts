@@ -1,6 +1,7 @@
 import type { Rows } from "./active-rows.ts";
 import type { Attack } from "./attack.ts";
-import type { BaseLoss, Search } from "./search.ts";
+import type { BaseLoss } from "./losses.ts";
+import type { Search } from "./search.ts";
 
 export interface ApgdOptions {
   readonly steps?: number;
@@ -33,6 +34,7 @@ function apgd(name: string, loss: BaseLoss, { steps = 100, restarts = 0, rho = 0
     aim: "inside",
     norms: ["linf", "l2"],
     restarts,
+    loss,
     parameters: { steps, restarts, rho, loss },
     citation: { text: "Croce & Hein, 2020", url: "https://arxiv.org/abs/2003.01690" },
     async *attempt(search) {

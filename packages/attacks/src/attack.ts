@@ -1,4 +1,5 @@
 import type { Norm } from "@casemate/tensor";
+import type { BaseLoss } from "./losses.ts";
 import type { Search } from "./search.ts";
 
 /** An evasion attack with its parameters set: an immutable value to be handed to `run`. */
@@ -15,6 +16,8 @@ export interface Attack {
   readonly norms: readonly Norm[];
   /** How often the search is begun anew on what still stands. */
   readonly restarts: number;
+  /** What a gradient attack climbs. */
+  readonly loss?: BaseLoss;
   readonly parameters: Readonly<Record<string, number | string | boolean>>;
   readonly citation: { readonly text: string; readonly url: string };
   /** One attempt on all samples of `search`. Yields after each step, for progress; everything found is in `search`. */

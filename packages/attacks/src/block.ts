@@ -46,7 +46,7 @@ export async function* attackBlock(
         record.statuses.push(statusOf(record, threat, { ...options, isInterrupted: interruption !== undefined }));
       }
     }
-    for (const record of open) {
+    for (const record of records) {
       if (record.statuses.at(-1) === "failed") record.failure ??= interruption;
     }
   }

@@ -12,7 +12,8 @@ export function fgsm(): Attack {
     aim: "inside",
     norms: ["linf", "l2", "l1"],
     restarts: 0,
-    parameters: {},
+    loss: "cross-entropy",
+    parameters: { loss: "cross-entropy" },
     citation: { text: "Goodfellow et al., 2014", url: "https://arxiv.org/abs/1412.6572" },
     async *attempt(search) {
       const { threat, model, width } = search;

@@ -2,6 +2,16 @@ import type { GraphBuilder, LossSubgraph, Value } from "@casemate/onnx";
 import type { Loss } from "./classifier.ts";
 import { AttackError } from "./errors.ts";
 
+/** Losses as attacks name them; targeted criteria use their targeted form. */
+export type BaseLoss = "cross-entropy" | "margin" | "dlr";
+
+/** The loss that climbs towards a goal with as many classes as there are: where DLR is not defined, the margin. */
+export function lossFor(loss: BaseLoss, classes: number, isTargeted: boolean): Loss {
+  const wanted: Loss = isTargeted ? `targeted-${loss}` : loss;
+  if (classes >= fewestClasses[wanted]) return wanted;
+  return isTargeted ? "targeted-margin" : "margin";
+}
+
 /**
  * A loss as ONNX nodes after logits of [batch, classes]; one number per sample. It reads the graph inputs `labels` and, if
  * targeted, `targets`, both int64 [batch]. Throws an AttackError UNSUPPORTED_MODEL where the loss is not defined for so few

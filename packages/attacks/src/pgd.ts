@@ -1,7 +1,7 @@
 import type { Attack } from "./attack.ts";
 import { AttackError } from "./errors.ts";
 import { add } from "./fgsm.ts";
-import type { BaseLoss } from "./search.ts";
+import type { BaseLoss } from "./losses.ts";
 import type { Threat } from "./threat.ts";
 
 export interface PgdOptions {
@@ -46,6 +46,7 @@ export function pgd({
     aim: "inside",
     norms: ["linf", "l2", "l1"],
     restarts,
+    loss,
     parameters: { steps, ...length, randomStart, restarts, momentum, sparsity, keep, loss },
     citation: { text: "Madry et al., 2018", url: "https://arxiv.org/abs/1706.06083" },
     async *attempt(search) {

@@ -1,6 +1,8 @@
 import type { Attack } from "./attack.ts";
+import type { Loss } from "./classifier.ts";
 import type { Criterion } from "./criterion.ts";
 import type { Evaluator } from "./evaluator.ts";
+import { lossFor } from "./losses.ts";
 import type { SampleRecord } from "./sample-record.ts";
 import type { BallNorm, Threat } from "./threat.ts";
 
@@ -48,6 +50,8 @@ export interface CurvePoint {
 export interface AttackResult {
   readonly attack: Pick<Attack, "name" | "access" | "aim" | "parameters" | "citation">;
   readonly criterion: Criterion["type"];
+  /** The loss that was climbed: the margin, where the model has too few classes for DLR. */
+  readonly loss?: Loss;
   readonly norm: BallNorm;
   /** Radii from the smallest; of an epsilon per feature the largest. */
   readonly epsilons: readonly number[];
@@ -77,6 +81,7 @@ export function summarize(
   return {
     attack: { name, access, aim, parameters, citation },
     criterion,
+    ...(attack.loss && { loss: lossFor(attack.loss, evaluator.model.classes, criterion === "targeted") }),
     norm: ladder[0]!.norm,
     epsilons,
     samples: records.map(sampleResult),

@@ -1,8 +1,9 @@
 import type { Draw } from "@casemate/tensor";
 import { ActiveRows, type Rows } from "./active-rows.ts";
-import type { Classifier, Loss } from "./classifier.ts";
+import type { Classifier } from "./classifier.ts";
 import { type Goal, isBroken, judge, NOT_A_NUMBER } from "./criterion.ts";
 import type { Evaluator, Failures } from "./evaluator.ts";
+import { type BaseLoss, lossFor } from "./losses.ts";
 import type { SampleRecord } from "./sample-record.ts";
 import type { Threat } from "./threat.ts";
 
@@ -122,7 +123,7 @@ export class Search {
     const failures = await this.#options.evaluator.lossGradient(
       this.x.values,
       this.labels.values,
-      this.lossFor(loss),
+      lossFor(loss, this.model.classes, this.#targets !== undefined),
       this.#targets?.values,
       { logits: this.#logits.values, loss: this.loss.values, gradient: this.gradient.values },
     );
@@ -197,13 +198,6 @@ export class Search {
     return this.#records[row]!;
   }
 
-  /** The loss that climbs towards what this search is after, for as many classes as the model has. */
-  lossFor(loss: BaseLoss): Loss {
-    const needed = loss !== "dlr" ? 2 : this.#targets ? 4 : 3;
-    const fitting = this.model.classes < needed ? "margin" : loss;
-    return this.#targets ? `targeted-${fitting}` : fitting;
-  }
-
   #noteGradient(row: number): boolean {
     let sum = 0;
     for (const slope of this.gradient.row(row)) sum += Math.abs(slope);
@@ -249,8 +243,5 @@ export class Search {
     this.#records.splice(0, this.#records.length, ...kept);
   }
 }
-
-/** Losses as attacks name them; targeted criteria use their targeted form. */
-export type BaseLoss = "cross-entropy" | "margin" | "dlr";
 
 const STEPS_PER_RESTART = 2 ** 20;

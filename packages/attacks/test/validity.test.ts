@@ -91,8 +91,9 @@ test("APGD-DLR on two classes uses the margin and still breaks what can be broke
     [-1, 1],
   );
   const x = tensor([1, 2], Float32Array.of(0.55, 0.5));
-  const { curve } = await run(model, x, [0], linf(0.03), { attack: apgdDlr({ steps: 5 }) });
+  const { curve, loss } = await run(model, x, [0], linf(0.03), { attack: apgdDlr({ steps: 5 }) });
   expect(curve[0]!.broken).toBe(1);
+  expect(loss).toBe("margin");
 });
 
 test("zero gradients are seen by a run and warned of", async () => {

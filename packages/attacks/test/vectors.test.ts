@@ -12,6 +12,7 @@ import {
   type OnnxClassifier,
   pgd,
   run,
+  type SampleResult,
   square,
   threats,
 } from "../src/index.ts";
@@ -56,21 +57,23 @@ describe.each(vectors.foolbox)("$row on $model", ({ model, norm, epsilon, steps,
     const fallen = samples.filter(({ status }) => status === "broken");
     expect(Math.abs(fallen.length - broken)).toBeLessThanOrEqual(1);
     for (const measure of ["linf", "l2", "l1", "l0"] as const) {
-      const total = fallen.reduce((sum, { sample, adversarial }) => {
-        const origin = x.data.subarray(sample * 784, (sample + 1) * 784);
-        return sum + distances(measure, adversarial!, origin, 784)[0]!;
-      }, 0);
+      const total = fallen.reduce((sum, result) => sum + sizeOf(measure, result), 0);
       expect(Math.abs(total / fallen.length / sizes[measure] - 1)).toBeLessThan(0.01);
     }
   });
+});
 
-  test("breaks no fewer when run as we run it", async () => {
-    const ours = stepSize === undefined ? attack : pgd({ steps, stepSize, randomStart: false });
-    const { curve } = await run(models.get(model)!, x, labels, threats[norm](epsilon), { attack: ours });
+const short = vectors.foolbox.filter(({ steps }) => steps <= 10);
+
+test.each(short)(
+  "$row on $model breaks no fewer when run as we run it",
+  async ({ model, norm, epsilon, steps, stepSize, broken }) => {
+    const attack = stepSize === undefined ? fgsm() : pgd({ steps, stepSize, randomStart: false });
+    const { curve } = await run(models.get(model)!, x, labels, threats[norm](epsilon), { attack });
     expect(curve[0]!.broken + curve[0]!.wrong).toBeGreaterThanOrEqual(broken);
     expect(curve[0]!.failed).toBe(0);
-  });
-});
+  },
+);
 
 describe.each(vectors.autoattack)("on $model", (row) => {
   const results: AttackResult[] = [];
@@ -82,7 +85,7 @@ describe.each(vectors.autoattack)("on $model", (row) => {
     );
     results.push(...(await Promise.all(attacked)));
     strongest = results[2]!;
-  });
+  }, 60_000);
 
   test("the clean count is the reference's", () => {
     expect(500 - strongest.curve[0]!.wrong).toBe(row.clean);
@@ -112,6 +115,13 @@ describe.each(vectors.autoattack)("on $model", (row) => {
     expect(curve[0]!.robust).toBeLessThan(row.model === "mnist-robust" ? 97 : 80);
   });
 });
+
+/** The size of a perturbation; of L0, as the reference counts it, features that change by more than 1e-6. */
+function sizeOf(measure: Norm, { sample, adversarial }: SampleResult): number {
+  const origin = x.data.subarray(sample * 784, (sample + 1) * 784);
+  if (measure !== "l0") return distances(measure, adversarial!, origin, 784)[0]!;
+  return adversarial!.filter((value, j) => Math.abs(value - origin[j]!) > 1e-6).length;
+}
 
 test("HopSkipJump comes near DDN's mean distance in L2 on the standard model", async () => {
   const part = { ...x, shape: [8, 1, 28, 28], data: x.data.subarray(0, 8 * 784) };
