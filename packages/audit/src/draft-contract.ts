@@ -5,7 +5,7 @@ import { endOf } from "./output-end.ts";
 import type { Contract, ContractInput, ContractOutput } from "./schemas/contract.ts";
 
 /** What a draft takes from a data set. */
-export type ContractSample = Pick<Dataset, "x" | "labels" | "labelNames" | "featureNames" | "range">;
+export type ContractSample = Pick<Dataset, "x" | "labels" | "labelNames" | "featureNames" | "range" | "sourceDtype">;
 
 /** A contract with one sentence for each thing in it that the model does not declare. */
 export interface ContractDraft {
@@ -41,8 +41,9 @@ function draftInput(
   if (declared === undefined || declared.length === 0) {
     throw new AuditError("INVALID_CONTRACT", `input '${name}': the model declares no shape; a sample is needed`);
   }
-  if (shape === undefined)
+  if (shape === undefined) {
     say(`${here}: shape [${declared.map((d) => d ?? "free").join(", ")}] is that of the sample.`);
+  }
   const axes = declared.map((dimension, axis) => (axis > 0 && typeof dimension === "number" ? dimension : null));
   const filled = axes.map((size, axis) => {
     const seen = axis > 0 && size === null && sample?.x.shape.length === axes.length ? sample.x.shape[axis] : undefined;
@@ -53,9 +54,8 @@ function draftInput(
   say(`${here}: taken as ${kind} from its element type ${dtype} and its ${filled.length} axes.`);
   const layout = kind === "image" ? layoutOf(filled) : undefined;
   if (layout) say(`${here}: layout ${layout} from the sizes of its axes.`);
-  const range = rangeOf(model, name, kind, sample, say);
-  const features =
-    kind === "tabular" && sample?.featureNames ? sample.featureNames.map((feature) => ({ name: feature })) : undefined;
+  const range = rangeOf(model, { name, dtype, kind }, sample, say);
+  const features = kind === "tabular" ? featuresOf(here, sample, say) : undefined;
   return { name, dtype, shape: filled, kind, ...(layout && { layout }), range, ...(features && { features }) };
 }
 
@@ -71,28 +71,51 @@ function layoutOf([, first, , last]: readonly (number | null)[]): "NCHW" | "NHWC
 
 function rangeOf(
   model: Model,
-  name: string,
-  kind: ContractInput["kind"],
+  { name, dtype, kind }: Pick<ContractInput, "name" | "dtype" | "kind">,
   sample: ContractSample | undefined,
   say: Say,
 ): ContractInput["range"] {
-  const vocabulary = kind === "tokens" ? vocabularyOf(model, name) : undefined;
-  if (vocabulary !== undefined) {
-    say(`Input '${name}': range 0 to ${vocabulary - 1} from the ${vocabulary} rows of its embedding.`);
-    return { lower: 0, upper: vocabulary - 1 };
-  }
-  if (sample) {
-    const lower = plain(sample.range.lower);
-    const upper = plain(sample.range.upper);
-    const words = typeof lower === "number" && typeof upper === "number" ? `${lower} to ${upper}` : "of each feature";
-    say(`Input '${name}': range ${words} from the sample.`);
+  const found = (lower: number, upper: number, why: string) => {
+    say(`Input '${name}': range ${lower} to ${upper}, ${why}.`);
     return { lower, upper };
-  }
-  if (kind !== "image") {
+  };
+  const vocabulary = kind === "tokens" ? vocabularyOf(model, name) : undefined;
+  if (vocabulary !== undefined) return found(0, vocabulary - 1, `from the ${vocabulary} rows of its embedding`);
+  if (!sample) {
+    if (kind === "image") return found(0, 1, "the usual one for images; no sample was given");
     throw new AuditError("INVALID_CONTRACT", `input '${name}': its range cannot be known without a sample`);
   }
-  say(`Input '${name}': range 0 to 1, the usual one for images; no sample was given.`);
-  return { lower: 0, upper: 1 };
+  const { lower, upper } = sample.range;
+  if (!(lower < upper)) {
+    throw new AuditError("INVALID_CONTRACT", `input '${name}': the sample holds the number ${lower} only`);
+  }
+  if (kind === "image" && sample.sourceDtype === "uint8") {
+    return dtype === "uint8"
+      ? found(0, 255, "that of 8 bits")
+      : found(0, 1, "since the sample is 8-bit: 255 counts as 1");
+  }
+  if (kind === "image" && lower >= 0 && upper <= 1) return found(0, 1, "which the sample lies in");
+  return found(lower, upper, "the smallest and the largest number of the sample");
+}
+
+/** Columns of a table with the range of each; one that holds a single number is taken as one that cannot be changed. */
+function featuresOf(here: string, sample: ContractSample | undefined, say: Say): ContractInput["features"] {
+  if (sample?.x.shape.length !== 2) return undefined;
+  const { shape, data } = sample.x;
+  const columns = shape[1]!;
+  say(`${here}: the range of each feature is that of the sample.`);
+  return Array.from({ length: columns }, (_, column) => {
+    const name = sample.featureNames?.[column] ?? `feature ${column}`;
+    let lower = Number.POSITIVE_INFINITY;
+    let upper = Number.NEGATIVE_INFINITY;
+    for (let i = column; i < data.length; i += columns) {
+      lower = Math.min(lower, data[i]!);
+      upper = Math.max(upper, data[i]!);
+    }
+    if (lower < upper) return { name, range: { lower, upper } };
+    say(`${here}: '${name}' is ${lower} in all of the sample and taken as a feature that cannot be changed.`);
+    return { name, mutable: false, range: { lower: lower - 0.5, upper: lower + 0.5 } };
+  });
 }
 
 function vocabularyOf({ graph }: Model, input: string): number | undefined {
@@ -151,8 +174,4 @@ function outputKindOf(
 
 function reason(op: string | undefined): string {
   return op === "LogSoftmax" ? ", whose log-probabilities are logits too" : "";
-}
-
-function plain(bound: number | ArrayLike<number>): number | number[] {
-  return typeof bound === "number" ? bound : Array.from(bound);
 }

@@ -56,7 +56,7 @@ const DataReport = Type.Object({
   path: Type.String(),
   sha256: Sha256,
   samples: Count,
-  shape: Type.Array(Type.Number()),
+  shape: Type.Array(Type.Number(), { description: "Of one sample." }),
 });
 export type DataReport = Immutable<Static<typeof DataReport>>;
 

@@ -21,7 +21,8 @@ describe("a draft", () => {
   );
   const flowers = sampleOf([2, 4], {
     featureNames: ["sepal length", "sepal width", "petal length", "petal width"],
-    range: { lower: Float32Array.of(4, 2, 1, 0), upper: Float32Array.of(8, 4, 7, 3) },
+    x: tensor([2, 4], Float32Array.of(4, 4, 1, 0.5, 8, 2, 7, 0.5)),
+    range: { lower: 0.5, upper: 8 },
   });
   const binary = (end?: "Sigmoid") =>
     model(
@@ -70,17 +71,32 @@ describe("a draft", () => {
           dtype: "float32",
           shape: [null, 4],
           kind: "tabular",
-          range: { lower: [4, 2, 1, 0], upper: [8, 4, 7, 3] },
+          range: { lower: 0.5, upper: 8 },
           features: [
-            { name: "sepal length" },
-            { name: "sepal width" },
-            { name: "petal length" },
-            { name: "petal width" },
+            { name: "sepal length", range: { lower: 4, upper: 8 } },
+            { name: "sepal width", range: { lower: 2, upper: 4 } },
+            { name: "petal length", range: { lower: 1, upper: 7 } },
+            { name: "petal width", mutable: false, range: { lower: 0, upper: 1 } },
           ],
         },
       ],
       output: { name: "output_probability", kind: "probabilities", classes: ["setosa", "versicolor", "virginica"] },
     });
+  });
+
+  test.each([
+    ["8-bit numbers", "uint8", "float32", 0, 253, { lower: 0, upper: 1 }],
+    ["8-bit numbers for a model of 8 bits", "uint8", "uint8", 0, 253, { lower: 0, upper: 255 }],
+    ["numbers within 0 and 1", "float32", "float32", 0.02, 0.97, { lower: 0, upper: 1 }],
+    ["normalised numbers", "float32", "float32", -2.1, 2.6, { lower: -2.1, upper: 2.6 }],
+  ] as const)("of pictures of %s has the range that they mean", (_, sourceDtype, dtype, lower, upper, range) => {
+    const pictures = model(
+      [value("x", dtype, ["batch", 3, 8, 8])],
+      [node("Flatten", ["x"], ["y"])],
+      [value("y", "float32", ["batch", 192])],
+    );
+    const { contract } = draftContract(pictures, sampleOf([2, 3, 8, 8], { range: { lower, upper }, sourceDtype }));
+    expect(contract.inputs[0]!.range).toEqual(range);
   });
 
   test("takes class names from the sample where there are as many", () => {
@@ -131,7 +147,7 @@ describe("a draft", () => {
     );
     const { contract, inferred } = draftContract(text);
     expect(contract.inputs[0]).toMatchObject({ kind: "tokens", range: { lower: 0, upper: 49 } });
-    expect(inferred).toContain("Input 'ids': range 0 to 49 from the 50 rows of its embedding.");
+    expect(inferred).toContain("Input 'ids': range 0 to 49, from the 50 rows of its embedding.");
   });
 
   test.each([
@@ -158,6 +174,12 @@ describe("a draft", () => {
       undefined,
       "the model has no output",
     ],
+    [
+      "a range from a single number",
+      binary(),
+      sampleOf([2, 4], { range: { lower: 3, upper: 3 } }),
+      "input 'x': the sample holds the number 3 only",
+    ],
   ])("does not guess %s", (_, subject, sample, words) => {
     expect(() => draftContract(subject, sample)).toThrow(
       expect.objectContaining({ code: "INVALID_CONTRACT", message: expect.stringContaining(words) }),
@@ -166,5 +188,11 @@ describe("a draft", () => {
 });
 
 function sampleOf(shape: readonly number[], facts: Partial<ContractSample> = {}): ContractSample {
-  return { x: tensor(shape), labels: Int32Array.of(0, 1), range: { lower: 0, upper: 1 }, ...facts };
+  return {
+    x: tensor(shape),
+    labels: Int32Array.of(0, 1),
+    range: { lower: 0, upper: 1 },
+    sourceDtype: "float32",
+    ...facts,
+  };
 }

@@ -121,7 +121,7 @@ function subjectNamed(name: keyof typeof MODELS): SubjectReport {
         { name: "Gemm", count: 2, gradient: "exact" },
       ],
     },
-    data: { path: "digits.npz", sha256: "5e".repeat(32), samples: SAMPLES, shape: [SAMPLES, 1, 28, 28] },
+    data: { path: "digits.npz", sha256: "5e".repeat(32), samples: SAMPLES, shape: [1, 28, 28] },
     contract: { task: "classification" },
     assumptions: [
       "Input 'x': range 0 to 1 from the sample.",

@@ -38,7 +38,7 @@ function files({ name, model, data }: SubjectReport, index: number): Markup {
 <dl class="pairs wide">
 <div><dt>Model</dt><dd><code>${model.path}</code>, ${whole(model.bytes)} bytes, IR ${model.irVersion}, opset ${model.opset}</dd></div>
 <div><dt>SHA-256</dt><dd><code class="hash">${model.sha256}</code></dd></div>
-<div><dt>Data</dt><dd><code>${data.path}</code>, ${whole(data.samples)} samples of [${data.shape.slice(1).join(", ")}]</dd></div>
+<div><dt>Data</dt><dd><code>${data.path}</code>, ${whole(data.samples)} samples of [${data.shape.join(", ")}]</dd></div>
 <div><dt>SHA-256</dt><dd><code class="hash">${data.sha256}</code></dd></div>
 <div><dt>Takes</dt><dd>${model.inputs.map(signature)}</dd></div>
 <div><dt>Gives</dt><dd>${model.outputs.map(signature)}</dd></div>

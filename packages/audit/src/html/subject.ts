@@ -16,7 +16,7 @@ export function subjectSection(subject: SubjectReport, index: number, galleryBud
 <section class="model" aria-labelledby="${id}">
 <h2 id="${id}">${seriesMark(index)} ${subject.name}</h2>
 <p class="lead"><span class="state ${verdict.outcome}">${outcomeSign(verdict.outcome)} ${verdict.title}.</span> ${verdict.sentence}</p>
-<p class="facts">${whole(model.parameters)} parameters · ${model.producer || "unknown producer"} · opset ${model.opset} · ${counted(data.samples, "sample")} of [${data.shape.slice(1).join(" × ")}]</p>
+<p class="facts">${whole(model.parameters)} parameters · ${model.producer || "unknown producer"} · opset ${model.opset} · ${counted(data.samples, "sample")} of [${data.shape.join(" × ")}]</p>
 ${attackTable(subject, id)}
 <div class="charts">${attacksChart(subject, index)}${smallestChart(subject, index)}</div>
 ${curveTable(subject)}
