@@ -13,6 +13,7 @@ import {
   ThresholdedRelu,
 } from "./activations.ts";
 import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, Sub, Sum, Where } from "./arithmetic.ts";
+import { Attention, RotaryEmbedding } from "./attention.ts";
 import { Conv, ConvTranspose } from "./convolution.ts";
 import { Einsum } from "./einsum.ts";
 import {
@@ -64,6 +65,7 @@ import {
   ReduceSum,
   ReduceSumSquare,
 } from "./reductions.ts";
+import { Resize } from "./resize.ts";
 import { Scaler } from "./scaler.ts";
 import { ScatterElements, ScatterND } from "./scatter.ts";
 import {
@@ -84,6 +86,7 @@ import {
 } from "./shapes.ts";
 import { Gelu, Mish, Sigmoid, Softplus, Softsign, Swish, Tanh } from "./smooth-activations.ts";
 import { LogSoftmax, Softmax } from "./softmax.ts";
+import { DepthToSpace, SpaceToDepth } from "./space-depth.ts";
 
 /** The gradient rule of every operator that has one; `zero` says that an operator passes no gradient on. */
 const gradients = {
@@ -99,6 +102,7 @@ const gradients = {
   Asinh,
   Atan,
   Atanh,
+  Attention,
   AveragePool,
   BatchNormalization,
   Bernoulli: zero,
@@ -120,6 +124,7 @@ const gradients = {
   Cos,
   Cosh,
   CumSum,
+  DepthToSpace,
   DequantizeLinear,
   Div,
   Dropout,
@@ -197,7 +202,9 @@ const gradients = {
   ReduceSumSquare,
   Relu,
   Reshape,
+  Resize,
   ReverseSequence,
+  RotaryEmbedding,
   Round: zero,
   Scaler,
   ScatterElements,
@@ -214,6 +221,7 @@ const gradients = {
   Softmax,
   Softplus,
   Softsign,
+  SpaceToDepth,
   Split,
   Sqrt,
   Squeeze,
