@@ -47,6 +47,8 @@ const files: readonly (readonly [
     "x",
     visionTransformer("val_13", "val_43", "val_47", "val_50"),
   ],
+  ["cnn-qdq", "cnn-qdq", "x", {}],
+  ["cnn-qdq-per-channel", "cnn-qdq-per-channel", "x", {}],
   ["sklearn-mlp", "sklearn-mlp", "x", {}],
   ["keras-nhwc", "keras-nhwc", "x", {}],
 ];
