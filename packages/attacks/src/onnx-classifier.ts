@@ -51,11 +51,13 @@ export interface OnnxClassifier extends GradientClassifier {
  */
 export async function openClassifier(model: Model, options: ClassifierOptions): Promise<OnnxClassifier> {
   const { bounds, layout, threads, device } = options;
-  const exposed = exposeLogits(prepare(model, []), options.output);
-  const input = chooseInput(exposed.model, options.inputName);
+  const input = chooseInput(model, options.inputName);
+  const inputShape = options.inputShape ?? declaredShape(input);
+  const trial = tensor([1, ...inputShape], middleOf(bounds, sizeOf(inputShape)));
+  const sample = { [input.name]: fromFloat32(trial, input.dtype) };
+  const exposed = exposeLogits(await prepare(model, [], sample), options.output);
   const freed = await freeBatch(exposed.model);
   const forward = normalized(freed ?? exposed.model, input, options);
-  const inputShape = options.inputShape ?? declaredShape(input);
   const fixed = freed ? undefined : input.shape?.[0];
   const batches: Batches = {
     input,
@@ -66,7 +68,6 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
   const sessionOptions = { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
   const session = await openSession(forward, sessionOptions);
   const gradients = new Map<Loss, Promise<Session>>();
-  const trial = tensor([1, ...inputShape], middleOf(bounds, sizeOf(inputShape)));
   const [example] = await runInBatches(session, [exposed.output], batches, trial, {});
   const classes = example!.shape.at(-1)!;
 
@@ -74,7 +75,6 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
     const known = gradients.get(loss);
     if (known) return known;
     const subgraph = lossSubgraph(loss, classes);
-    const sample = { [input.name]: fromFloat32(trial, input.dtype) };
     const compiled = differentiate(forward, { loss: subgraph, wrt: [input.name], output: exposed.output, sample });
     const opened = compiled.then((derived) => openSession(derived, sessionOptions));
     gradients.set(loss, opened);

@@ -7,7 +7,7 @@ import type { Graph, Initializer, Model, Node, ValueInfo } from "./model.ts";
 import { prepare } from "./prepare.ts";
 import { type Feeds, type Probe, probe } from "./probe.ts";
 import { exampleOf, probeRuns } from "./probe-runs.ts";
-import { prune } from "./prune.ts";
+import { namesUsedBy, prune } from "./prune.ts";
 import type { Value } from "./value.ts";
 
 /**
@@ -33,7 +33,7 @@ export interface DifferentiateOptions {
  */
 export async function differentiate(model: Model, options: DifferentiateOptions): Promise<Model> {
   const logitsName = options.output ?? model.graph.outputs[0]!.name;
-  const forward = prepare(withOutput(model, logitsName), options.wrt);
+  const forward = await prepare(withOutput(model, logitsName), options.wrt, options.sample);
   refuseUnknown(forward.graph, [logitsName, ...options.wrt]);
   refuseWithoutRule(pathTo(forward.graph, logitsName, options.wrt).nodes);
   const runs = await probeRuns(forward, options.sample);
@@ -106,7 +106,7 @@ function backpropagate(
 function pathTo(graph: Graph, loss: string, wrt: readonly string[]): { nodes: Node[]; wanted: ReadonlySet<string> } {
   const wanted = new Set(wrt);
   const after = graph.nodes.filter((node) => {
-    const isReached = gradientOf(node) !== zero && node.inputs.some((name) => wanted.has(name));
+    const isReached = gradientOf(node) !== zero && namesUsedBy(node).some((name) => wanted.has(name));
     for (const name of isReached ? node.outputs : []) {
       wanted.add(name);
     }
@@ -115,7 +115,7 @@ function pathTo(graph: Graph, loss: string, wrt: readonly string[]): { nodes: No
   const needed = new Set([loss]);
   const nodes = after.toReversed().filter((node) => {
     const isNeeded = node.outputs.some((name) => needed.has(name));
-    for (const name of isNeeded ? node.inputs : []) {
+    for (const name of isNeeded ? namesUsedBy(node) : []) {
       needed.add(name);
     }
     return isNeeded;

@@ -20,7 +20,7 @@ export function prune(graph: Graph): Graph {
 }
 
 /** Names that a node reads, those that its subgraphs take from outside included. */
-function namesUsedBy(node: Node): string[] {
+export function namesUsedBy(node: Node): string[] {
   const inner = Object.values(node.attributes).flatMap((attribute) =>
     attribute.type === "graph"
       ? [...attribute.value.nodes.flatMap(namesUsedBy), ...attribute.value.outputs.map((output) => output.name)]

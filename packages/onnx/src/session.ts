@@ -117,7 +117,7 @@ function runtimeOptions({ threads, device = "cpu", optimize = true }: SessionOpt
   return {
     executionProviders: [device],
     graphOptimizationLevel: optimize ? "all" : "disabled",
-    logSeverityLevel: 3, // errors
+    logSeverityLevel: 4, // fatal ones: errors are thrown, and must not also mix with the command's output
     ...(threads !== undefined && { intraOpNumThreads: threads }),
     ...(folder && { extra: { session: { model_external_initializers_file_folder_path: folder } } }),
   } satisfies InferenceSession.SessionOptions;

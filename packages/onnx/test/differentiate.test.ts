@@ -1,15 +1,16 @@
 import { expect, test } from "vitest";
 import { differentiate, type LossSubgraph } from "../src/differentiate.ts";
+import type { Graph, Model } from "../src/model.ts";
 import { runOnce, tinyModel, wave } from "./tiny-model.ts";
 
 const sumOfScores: LossSubgraph = (graph, logits) => graph.ReduceSum(logits, [1], 0);
 
 test("an operator without a rule is refused by name and place", async () => {
-  const model = tinyModel(["batch", 3], (graph, x) => graph.op("Bernoulli", [x]));
+  const model = tinyModel(["batch", 3], (graph, x) => graph.op("Det", [x]));
   await expect(differentiate(model, { wrt: ["x"], loss: sumOfScores })).rejects.toMatchObject({
     name: "OnnxError",
     code: "UNSUPPORTED_OPERATOR",
-    message: expect.stringContaining("Bernoulli 'v/Bernoulli_0'"),
+    message: expect.stringContaining("Det 'v/Det_0'"),
   });
 });
 
@@ -53,4 +54,43 @@ test("a name that the model uses already does not clash with the names of the de
   for (const [index, number] of x.data.entries()) {
     expect(gradient[index]).toBeCloseTo(-2 * number, 6);
   }
+});
+
+/** If(Shape(x)[1] == 1) squeeze, else hand on: what TorchScript writes for `squeeze(1)`. */
+function squeezed(condition: "shape" | "data"): Model {
+  return tinyModel(["batch", 1, 3], (graph, x) => {
+    const size = condition === "shape" ? graph.Slice(graph.op("Shape", [x], { dtype: "int64" }), [1], [2], [0]) : x;
+    const question =
+      condition === "shape"
+        ? graph.Equal(size, graph.ints([1]))
+        : graph.Greater(graph.ReduceSum(x, [0, 1, 2]), graph.scalar(0, x));
+    const branch = (op: string, inputs: string[]): Graph => ({
+      name: op,
+      nodes: [{ name: op, op, domain: "", inputs, outputs: [`${op}/y`], attributes: {} }],
+      inputs: [],
+      outputs: [{ name: `${op}/y`, dtype: "float32", shape: undefined, kind: "tensor" }],
+      initializers: new Map(),
+    });
+    const one = graph.ints([1]);
+    const chosen = graph.op("If", [question], {
+      dtype: "float32",
+      attributes: {
+        then_branch: { type: "graph", value: branch("Squeeze", [x.name, one.name]) },
+        else_branch: { type: "graph", value: branch("Identity", [x.name]) },
+      },
+    });
+    return graph.Mul(chosen, chosen);
+  });
+}
+
+test("a branch that shapes decide is taken for good", async () => {
+  const derived = await differentiate(squeezed("shape"), { wrt: ["x"], loss: sumOfScores });
+  const x = wave([4, 1, 3]);
+  const gradient = (await runOnce(derived, { x }))["gradient/x"]!;
+  expect(gradient.shape).toEqual([4, 1, 3]);
+  expect(gradient.data).toEqual(x.data.map((number) => 2 * number));
+});
+
+test("a branch that data decide is refused by name, though x reaches it only from inside", async () => {
+  await expect(differentiate(squeezed("data"), { wrt: ["x"], loss: sumOfScores })).rejects.toThrow("without: If 'v/If");
 });
