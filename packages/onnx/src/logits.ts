@@ -33,6 +33,7 @@ export interface LogitsOptions {
  */
 export function exposeLogits(model: Model, { output, kind }: LogitsOptions = {}): LogitsModel {
   const edits: string[] = [];
+  refuseManyPredictions(model.graph, output);
   const graph = new Walk(model.graph);
   let name = scoresOf(graph, output ?? chooseOutput(model.graph), edits);
   const binary = graph.binaryPair(name);
@@ -92,6 +93,19 @@ const singleProbability = (graph: GraphBuilder, p: Value): Value => {
   const column = graph.Reshape(p, graph.ints([-1, 1]));
   return logProbabilities(graph, graph.Concat([graph.Sub(graph.scalar(1, p), column), column], 1));
 };
+
+/** One prediction per sample is attacked: [batch, classes], with further axes of size one at most. */
+function refuseManyPredictions(graph: Graph, output: string | undefined): void {
+  const name = output ?? chooseOutput(graph);
+  const shape = graph.outputs.find((each) => each.name === name)?.shape;
+  if (shape && shape.slice(1).filter((dimension) => dimension !== 1).length > 1) {
+    const got = shape.map((dimension) => dimension ?? "?").join(", ");
+    throw new OnnxError(
+      "SHAPE_MISMATCH",
+      `output '${name}': expected one score per class for each sample, [batch, classes], got [${got}]`,
+    );
+  }
+}
 
 function chooseOutput(graph: Graph): string {
   const floats = graph.outputs.filter((output) => output.kind === "tensor" && output.dtype.startsWith("float"));

@@ -104,3 +104,16 @@ test("probabilities without a Softmax to cut become their logarithms, and the re
   });
   expectClose(await firstOutput(exposed.model, { x }), logSoftmax);
 });
+
+test("a model that predicts for every place of an input is refused", () => {
+  const model = tinyModel(["batch", 5, 4], (graph, input) => ({ ...graph.Neg(input), shape: ["batch", 5, 4] }));
+  expect(() => exposeLogits(model)).toThrow("expected one score per class for each sample, [batch, classes]");
+});
+
+test("axes of size one behind the classes are dropped", async () => {
+  const model = tinyModel(["batch", 4], (graph, input) => ({
+    ...graph.Unsqueeze(scores(graph, input, 3), [2, 3]),
+    shape: ["batch", 3, 1, 1],
+  }));
+  expectClose(await firstOutput(exposeLogits(model).model, { x }), linear(3));
+});
