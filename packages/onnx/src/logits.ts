@@ -1,3 +1,4 @@
+import { sizeOf } from "@casemate/tensor";
 import { editOutput } from "./edit.ts";
 import { OnnxError } from "./errors.ts";
 import { describe } from "./gradients/gradient.ts";
@@ -190,8 +191,8 @@ class Walk {
   /** The number of columns that the graph declares for an output; undefined if it does not say. */
   columns(name: string): number | undefined {
     const shape = this.#graph.outputs.find((output) => output.name === name)?.shape;
-    const last = shape?.at(-1);
-    return shape && shape.length >= 2 && typeof last === "number" ? last : undefined;
+    const sizes = shape?.slice(1).map(Number) ?? []; // NaN where a size is free
+    return sizes.length > 0 && sizes.every(Number.isInteger) ? sizeOf(sizes) : undefined;
   }
 
   #isOne(name: string): boolean {
