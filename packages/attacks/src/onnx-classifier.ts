@@ -56,8 +56,9 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
   const trial = tensor([1, ...inputShape], middleOf(bounds, sizeOf(inputShape)));
   const sample = { [input.name]: fromFloat32(trial, input.dtype) };
   const exposed = exposeLogits(await prepare(model, [], sample), options.output);
-  const freed = await freeBatch(exposed.model);
-  const forward = normalized(freed ?? exposed.model, input, options);
+  const scoring = withInferredTypes(exposed.model);
+  const freed = await freeBatch(scoring);
+  const forward = normalized(freed ?? scoring, input, options);
   const fixed = freed ? undefined : input.shape?.[0];
   const batches: Batches = {
     input,
@@ -174,6 +175,12 @@ function joined(parts: readonly Tensor[]): Tensor {
     rows += part.shape[0]!;
   }
   return tensor([rows, ...(parts[0]?.shape.slice(1) ?? [])], data);
+}
+
+/** Leaves the element types of outputs to the runtime, since a float16 or float64 model has logits of its own type. */
+function withInferredTypes(model: Model): Model {
+  const outputs = model.graph.outputs.map((output): ValueInfo => ({ ...output, dtype: "undefined" }));
+  return { ...model, graph: { ...model.graph, outputs } };
 }
 
 function chooseInput({ graph }: Model, name: string | undefined): ValueInfo {
