@@ -2,9 +2,10 @@ import { realpathSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { checkModel } from "./check.ts";
 import { OnnxError } from "./errors.ts";
-import { type ModelProto, ModelProtoSchema } from "./generated/onnx-ml_pb.ts";
+import { type ModelProto, ModelProtoSchema, TensorProtoSchema } from "./generated/onnx-ml_pb.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { Model } from "./model.ts";
 import { readFunction, readGraph, readOpsets } from "./read-graph.ts";
@@ -76,8 +77,7 @@ function decode(bytes: Uint8Array, limits: Limits): ModelProto {
     throw tooLarge("model", bytes.length, limits.fileBytes);
   }
   try {
-    checkWireFormat(bytes, limits);
-    return fromBinary(ModelProtoSchema, bytes);
+    return decodeMessage(bytes, checkWireFormat(bytes, limits));
   } catch (error) {
     if (error instanceof OnnxError && error.code === "LIMIT_EXCEEDED") {
       throw error;
@@ -87,6 +87,26 @@ function decode(bytes: Uint8Array, limits: Limits): ModelProto {
     });
   }
 }
+
+/**
+ * Decodes with float_data renamed raw_data where both would hold the same bytes, so that those weights stay views on the
+ * file and need not pass through arrays of numbers. The bytes are afterwards as they were.
+ */
+function decodeMessage(bytes: Uint8Array, packedFloats: readonly number[]): ModelProto {
+  const tags = packedFloats.map((position) => bytes[position] ?? 0);
+  for (const position of packedFloats) {
+    bytes[position] = RAW_DATA_TAG;
+  }
+  try {
+    return fromBinary(ModelProtoSchema, bytes);
+  } finally {
+    for (const [index, position] of packedFloats.entries()) {
+      bytes[position] = tags[index] ?? 0;
+    }
+  }
+}
+
+const RAW_DATA_TAG = (TensorProtoSchema.field.rawData.number << 3) | WireType.LengthDelimited;
 
 async function readWhole(file: FileHandle, path: string, limit: number): Promise<Uint8Array> {
   const stats = await file.stat();

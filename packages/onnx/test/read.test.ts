@@ -20,6 +20,27 @@ describe("a whole model", () => {
     expect(data?.type === "bytes" && data.bytes.buffer).toBe(bytes.buffer);
   });
 
+  test("keeps packed float_data as a view too, and the file as it was", () => {
+    const bytes = modelBytes({ initializer: [float32("w", [2], { floatData: [1.5, -2] })] });
+    const before = bytes.slice();
+    const data = parseModel(bytes).graph.initializers.get("w")?.data;
+    expect(data?.type === "bytes" && data.bytes.buffer).toBe(bytes.buffer);
+    expect(bytes).toEqual(before);
+  });
+
+  test.each([
+    ["two blocks", [0x22, 4, ...rawFloats(1.5), 0x22, 4, ...rawFloats(-2)]],
+    ["single numbers", [0x25, ...rawFloats(1.5), 0x25, ...rawFloats(-2)]],
+    ["a block under a long tag", [0xa2, 0x00, 8, ...rawFloats(1.5, -2)]],
+    ["a block before its type", [0x22, 8, ...rawFloats(1.5, -2), 0x10, 1]],
+  ])("takes float_data written as %s", (_, fields) => {
+    const tensor = [0x08, 2, 0x10, 1, 0x42, 1, 0x77, ...fields]; // dims 2, float, named w
+    const graph = [0x2a, tensor.length, ...tensor];
+    const bytes = Uint8Array.of(0x08, 8, 0x3a, graph.length, ...graph);
+    const weight = parseModel(bytes).graph.initializers.get("w")!;
+    expect(Array.from(initializerTensor(weight).data as Float32Array)).toEqual([1.5, -2]);
+  });
+
   test("of IR 3 does not count initializers among its inputs", () => {
     const initializer = [float32("w", [1], { rawData: rawFloats(1) })];
     const input = [{ name: "x" }, { name: "w" }];
