@@ -44,7 +44,7 @@ export function tensor(shape: Shape, data: Float32Array = new Float32Array(sizeO
   return { dtype: "float32", shape, data };
 }
 
-export type TensorErrorCode = "SHAPE_MISMATCH" | "UNSUPPORTED_DTYPE" | "OUT_OF_RANGE";
+export type TensorErrorCode = "SHAPE_MISMATCH" | "OUT_OF_RANGE";
 
 /** Numbers that do not fit together: shapes, element types or parameters. */
 export class TensorError extends Error {
