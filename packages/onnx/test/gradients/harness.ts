@@ -80,7 +80,7 @@ export async function checkLinear(check: RuleCheck): Promise<void> {
   expect(Math.abs(loss - terms.reduce((sum, term) => sum + term, 0)) / scale).toBeLessThan(1e-5);
 }
 
-/** Largest absolute difference within `tolerance` of the largest expected entry (of 1 where all are zero). */
+/** Largest absolute difference within `tolerance` of the largest expected entry, or of 1 where all are zero but for rounding. */
 export function expectClose(
   actual: readonly number[],
   expected: readonly number[],
@@ -88,13 +88,14 @@ export function expectClose(
   label: string,
 ): void {
   expect(actual.length, `${label}: size`).toBe(expected.length);
-  const largest = expected.reduce((max, each) => Math.max(max, Math.abs(each)), 0) || 1;
+  const greatest = expected.reduce((max, each) => Math.max(max, Math.abs(each)), 0);
+  const scale = greatest < 1e-12 ? 1 : greatest;
   const worst = expected.reduce((max, each, index) => {
     const difference = Math.abs(each - actual[index]!);
     return difference <= max ? max : difference; // NaN wins
   }, 0);
   const shown = `got ${actual.slice(0, 8)} …, expected ${expected.slice(0, 8)} …`;
-  expect(worst / largest, `${label}: ${shown}`).toBeLessThanOrEqual(tolerance);
+  expect(worst / scale, `${label}: ${shown}`).toBeLessThanOrEqual(tolerance);
 }
 
 /** Even draws in [low, high), always the same for a seed, moved off each of `kinks` by at least a twentieth. */
