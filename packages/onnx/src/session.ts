@@ -22,8 +22,8 @@ export interface Session {
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   /**
-   * Runs the graph once. Fetches every output unless `fetches` names some; a tensor given under a name is filled instead
-   * of a new one being made. Throws an OnnxError RUNTIME_FAILURE with the runtime's words.
+   * Runs the graph once. Fetches every output that is a tensor unless `fetches` names some; a tensor given under a name is
+   * filled instead of a new one being made. Throws an OnnxError RUNTIME_FAILURE with the runtime's words.
    */
   run(
     feeds: Readonly<Record<string, AnyTensor>>,
@@ -70,6 +70,7 @@ class RuntimeSession implements Session {
   readonly outputs: readonly ValueInfo[];
   readonly #session: InferenceSession;
   readonly #Tensor: typeof Tensor;
+  readonly #tensors: readonly string[];
   #isOpen = true;
 
   constructor(
@@ -81,12 +82,13 @@ class RuntimeSession implements Session {
     this.#session = session;
     this.inputs = inputs;
     this.outputs = outputs;
+    this.#tensors = outputs.flatMap(({ name, kind }) => (kind === "tensor" ? [name] : [])); // the runtime hands out no others
     this.#Tensor = TensorType;
   }
 
   async run(
     feeds: Readonly<Record<string, AnyTensor>>,
-    fetches: readonly string[] | Readonly<Record<string, AnyTensor | undefined>> = this.outputs.map(({ name }) => name),
+    fetches: readonly string[] | Readonly<Record<string, AnyTensor | undefined>> = this.#tensors,
   ): Promise<Readonly<Record<string, AnyTensor>>> {
     if (!this.#isOpen) {
       throw new OnnxError("RUNTIME_FAILURE", "session: expected one that is open, got one that was disposed");

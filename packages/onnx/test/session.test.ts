@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type AnyTensor, tensor } from "@casemate/tensor";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeModel } from "../src/encode.ts";
+import { AttributeProto_AttributeType as AttributeType } from "../src/generated/onnx-ml_pb.ts";
 import { tensorInitializer } from "../src/initializer.ts";
 import type { Graph, Initializer, Model, Node } from "../src/model.ts";
 import { parseModel, readModel } from "../src/read.ts";
@@ -92,6 +93,30 @@ test.each([
     initializers: new Map([["w", tensorInitializer("w", value)]]),
   };
   expect(await runOnce(modelOf(graph), { x: value })).toEqual({ y: value, z: value });
+});
+
+test("an output that is no tensor is left out", async () => {
+  const value = {
+    case: "mapType" as const,
+    value: { keyType: 7, valueType: { value: { case: "tensorType" as const, value: { elemType: 1 } } } },
+  };
+  const classlabels = { name: "classlabels_int64s", type: AttributeType.INTS, ints: [0n, 1n] };
+  const bytes = modelBytes(
+    {
+      input: [{ name: "x", type: { value: { case: "tensorType", value: { elemType: 1 } } } }],
+      output: [
+        { name: "z", type: { value: { case: "sequenceType", value: { elemType: { value } } } } },
+        { name: "y", type: { value: { case: "tensorType", value: { elemType: 1 } } } },
+      ],
+      node: [
+        { opType: "Neg", input: ["x"], output: ["y"] },
+        { opType: "ZipMap", domain: "ai.onnx.ml", input: ["y"], output: ["z"], attribute: [classlabels] },
+      ],
+    },
+    { opsetImport: [{ version: 18n }, { domain: "ai.onnx.ml", version: 1n }] },
+  );
+  const x = tensor([1, 2], Float32Array.of(1, 2));
+  expect(await runOnce(parseModel(bytes), { x })).toEqual({ y: tensor([1, 2], Float32Array.of(-1, -2)) });
 });
 
 test("only what is asked for is fetched", async () => {
