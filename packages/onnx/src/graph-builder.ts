@@ -1,7 +1,7 @@
 import type { AnyTensor, DType } from "@casemate/tensor";
 import { elementTypeNumber } from "./element-type.ts";
 import { tensorInitializer } from "./initializer.ts";
-import type { Attribute, Dimension, ElementType, Initializer, Node, ValueInfo } from "./model.ts";
+import type { Attribute, Dimension, ElementType, Graph, Initializer, Node, ValueInfo } from "./model.ts";
 import { type Extent, isStatic, type Value } from "./value.ts";
 
 /** An attribute as rules write it: whole numbers are ints; wrap what must be a float in `float`. */
@@ -19,6 +19,12 @@ interface OpOptions {
   readonly dtype?: ElementType;
   /** Shape of the result where the caller knows it. */
   readonly shape?: readonly Extent[];
+}
+
+/** What a step of a scan, or the scan as a whole, returns. */
+interface ScanStep {
+  readonly states: readonly Value[];
+  readonly results: readonly Value[];
 }
 
 /**
@@ -242,6 +248,43 @@ export class GraphBuilder {
     this.op("Transpose", [x], { attributes: { perm }, shape: x.shape && perm.map((axis) => x.shape![axis]!) });
   Unsqueeze = (x: Value, axes: readonly number[]): Value => this.op("Unsqueeze", [x, this.ints(axes)]);
   Where = (condition: Value, a: Value, b: Value): Value => this.op("Where", [condition, a, b], { dtype: a.dtype });
+
+  /**
+   * Walks along the first axis of `items`, from its end if `isReverse`, carrying `states`. `body` returns the next states and
+   * what to stack along a new first axis in the order of the items; it can use values from outside.
+   */
+  Scan(
+    states: readonly Value[],
+    items: readonly Value[],
+    isReverse: boolean,
+    body: (step: GraphBuilder, states: readonly Value[], items: readonly Value[]) => ScanStep,
+  ): ScanStep {
+    const step = new GraphBuilder(`${this.#fresh("Scan")}/`);
+    const inner = [...states, ...items].map(({ dtype }): Value => {
+      const name = step.#fresh("input");
+      step.inputs.push({ name, dtype, shape: undefined, kind: "tensor" });
+      return { name, dtype, shape: undefined };
+    });
+    const made = body(step, inner.slice(0, states.length), inner.slice(states.length));
+    const outputs = [...made.states, ...made.results];
+    const graph: Graph = {
+      name: "step",
+      nodes: step.nodes,
+      inputs: step.inputs,
+      outputs: outputs.map(({ name, dtype }) => ({ name, dtype, shape: undefined, kind: "tensor" })),
+      initializers: step.initializers,
+    };
+    const each = (count: number) => Array.from({ length: count }, () => (isReverse ? 1 : 0));
+    const stacked = this.ops("Scan", [...states, ...items], outputs.length, {
+      attributes: {
+        body: { type: "graph", value: graph },
+        num_scan_inputs: items.length,
+        scan_input_directions: each(items.length),
+        scan_output_directions: each(made.results.length),
+      },
+    });
+    return { states: stacked.slice(0, states.length), results: stacked.slice(states.length) };
+  }
 
   #row(number: number, like: Value): Value {
     return this.Reshape(this.scalar(number, like), this.ints([1]));

@@ -37,8 +37,10 @@ import {
   Tan,
 } from "./elementary.ts";
 import { type Gradient, zero } from "./gradient.ts";
+import { GRU } from "./gru.ts";
 import { ArrayFeatureExtractor, Gather, GatherElements, GatherND, TopK } from "./indexing.ts";
 import { Concat, Slice, Split } from "./joins.ts";
+import { LSTM } from "./lstm.ts";
 import {
   BatchNormalization,
   GroupNormalization,
@@ -66,6 +68,7 @@ import {
   ReduceSumSquare,
 } from "./reductions.ts";
 import { Resize } from "./resize.ts";
+import { RNN } from "./rnn.ts";
 import { Scaler } from "./scaler.ts";
 import { ScatterElements, ScatterND } from "./scatter.ts";
 import {
@@ -137,6 +140,7 @@ const gradients = {
   EyeLike: zero,
   Flatten,
   Floor: zero,
+  GRU,
   Gather,
   GatherElements,
   GatherND,
@@ -156,6 +160,7 @@ const gradients = {
   IsInf: zero,
   IsNaN: zero,
   LRN,
+  LSTM,
   LayerNormalization,
   LeakyRelu,
   Less: zero,
@@ -184,6 +189,7 @@ const gradients = {
   Pow,
   QuantizeLinear,
   RMSNormalization,
+  RNN,
   RandomNormal: zero,
   RandomNormalLike: zero,
   RandomUniform: zero,
