@@ -1,3 +1,4 @@
+import { float } from "../graph-builder.ts";
 import { rankOf } from "../value.ts";
 import { numberAt } from "./constants.ts";
 import type { Gradient } from "./gradient.ts";
@@ -5,14 +6,14 @@ import { isPositive, keepWhere, whereWithin } from "./masks.ts";
 
 export const Relu: Gradient = ({ graph, dy, outputs: [y] }) => [graph.Mul(dy, isPositive(graph, y))];
 
-// y = max(x, αx): the slope is max(1[x > 0], α) for α in [0, 1]
-export const LeakyRelu: Gradient = ({ graph, dy, inputs: [x], float }) => {
-  const alpha = float("alpha", 0.01);
-  const positive = isPositive(graph, x);
-  const slope =
-    alpha >= 0 && alpha <= 1
-      ? graph.Max(positive, graph.scalar(alpha, x))
-      : graph.Add(graph.Mul(positive, graph.scalar(1 - alpha, x)), graph.scalar(alpha, x));
+// The slope is 1 where x > 0, else α: the line (1 − α) m + α of the mask m. A hard sigmoid draws it in the blocked layout.
+export const LeakyRelu: Gradient = ({ graph, dy, inputs: [x], float: number }) => {
+  const alpha = number("alpha", 0.01);
+  const mask = isPositive(graph, x);
+  const isInside = x.dtype === "float32" && alpha >= 0 && alpha <= 1;
+  const slope = isInside
+    ? graph.op("HardSigmoid", [mask], { attributes: { alpha: float(1 - alpha), beta: float(alpha) } })
+    : graph.Add(graph.Mul(mask, graph.scalar(1 - alpha, x)), graph.scalar(alpha, x));
   return [graph.Mul(dy, slope)];
 };
 
