@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -28,6 +28,16 @@ test("a derived model runs on weights that stay in the file it came from", async
   const derived: Model = { ...model, graph: { ...model.graph, name: "derived" } };
   const embedded = parseModel(encodeModel(derived));
   expect(await runOnce(derived, { input: x })).toEqual(await runOnce(embedded, { input: x }));
+});
+
+test("a model that is a link into another folder takes its weights along", async () => {
+  const linked = join(folder, "linked.onnx");
+  await symlink(path, linked);
+  const model = await readModel(linked);
+  const derived: Model = { ...model, graph: { ...model.graph, name: "derived" } };
+  expect(encodeModel(derived, { references: true })).toEqual(encodeModel(derived));
+  expect(await runOnce(derived, { input: x })).toEqual(await runOnce(await readModel(path), { input: x }));
+  await rm(linked);
 });
 
 test("external data at an offset that no number is aligned to is read in place, also in a branch", async () => {
