@@ -2,14 +2,14 @@ import { float } from "../graph-builder.ts";
 import { rankOf } from "../value.ts";
 import { numberAt } from "./constants.ts";
 import type { Gradient } from "./gradient.ts";
-import { isPositive, keepWhere, whereWithin } from "./masks.ts";
+import { isPositive, keepWhere, whereBetween, whereWithin } from "./masks.ts";
 
 export const Relu: Gradient = ({ graph, dy, outputs: [y] }) => [graph.Mul(dy, isPositive(graph, y))];
 
 // The slope is 1 where x > 0, else α: the line (1 − α) m + α of the mask m. A hard sigmoid draws it in the blocked layout.
-export const LeakyRelu: Gradient = ({ graph, dy, inputs: [x], float: number }) => {
+export const LeakyRelu: Gradient = ({ graph, dy, inputs: [x], outputs: [y], float: number }) => {
   const alpha = number("alpha", 0.01);
-  const mask = isPositive(graph, x);
+  const mask = isPositive(graph, alpha > 0 ? y : x);
   const isInside = x.dtype === "float32" && alpha >= 0 && alpha <= 1;
   const slope = isInside
     ? graph.op("HardSigmoid", [mask], { attributes: { alpha: float(1 - alpha), beta: float(alpha) } })
@@ -61,16 +61,21 @@ export const HardSwish: Gradient = ({ graph, dy, inputs: [x] }) => {
   return [keepWhere(graph, graph.Greater(x, graph.scalar(-3, x)), graph.Mul(dy, upToThree))];
 };
 
-// On a bound the gradient passes, as in torch.clamp.
+// On a bound the gradient passes, as in torch.clamp; but not in ReLU6, as in torch.nn.functional.relu6.
 export const Clip: Gradient = (site) => {
-  const { graph, dy, inputs, has, wants, constant } = site;
+  const { graph, dy, inputs, outputs, has, wants, constant } = site;
   const [x, min, max] = inputs;
   const low = has(1) ? constant(min) : undefined;
   const high = has(2) ? constant(max) : undefined;
   if ((has(1) && !low) || (has(2) && !high) || wants(1) || wants(2)) {
     return clipToValues(site);
   }
-  return [whereWithin(graph, dy, x, low ? numberAt(low) : -Infinity, high ? numberAt(high) : Infinity)];
+  const [lowest, highest] = [low ? numberAt(low) : -Infinity, high ? numberAt(high) : Infinity];
+  return [
+    lowest === 0 && highest === 6
+      ? whereBetween(graph, dy, outputs[0]!, lowest, highest)
+      : whereWithin(graph, dy, x, lowest, highest),
+  ];
 };
 
 // y = min(max(x, low), high), so high wins where the bounds cross

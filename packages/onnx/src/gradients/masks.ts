@@ -26,6 +26,16 @@ export function whereWithin(graph: GraphBuilder, gradient: Value, x: Value, low:
   return conditions.reduce((kept, condition) => keepWhere(graph, condition, kept), gradient);
 }
 
+/** `gradient` where low < x < high, else 0. */
+export function whereBetween(graph: GraphBuilder, gradient: Value, x: Value, low: number, high: number): Value {
+  if (x.dtype === "float32" && Math.max(Math.abs(low), Math.abs(high)) <= LARGEST_BOUND) {
+    const above = step(graph, x, STEEP, -Math.fround(low) * STEEP);
+    return graph.Mul(graph.Mul(gradient, above), step(graph, x, -STEEP, Math.fround(high) * STEEP));
+  }
+  const inside = graph.And(graph.Greater(x, graph.scalar(low, x)), graph.Less(x, graph.scalar(high, x)));
+  return keepWhere(graph, inside, gradient);
+}
+
 /** `gradient` where `condition` holds, else 0. */
 export function keepWhere(graph: GraphBuilder, condition: Value, gradient: Value): Value {
   return graph.Where(condition, gradient, graph.scalar(0, gradient));

@@ -94,6 +94,7 @@ checkRules(
 );
 
 const point = (number: number) => floats([], [number]);
+const relu6 = { low: -3, high: 9, kinks: [0, 6] };
 const between = { low: -3, high: 3, kinks: [-1, 0, 1.5] };
 
 checkRules(
@@ -101,6 +102,7 @@ checkRules(
     { op: "Clip", inputs: [uniform(shape, between)], free: [[0]] },
     { op: "Clip", inputs: [uniform(shape, between), point(-1), point(1.5)], constants: [1, 2], free: [[0]] },
     { op: "Clip", inputs: [uniform(shape, between), point(0), point(1.5)], constants: [1, 2], free: [[0]] },
+    { op: "Clip", inputs: [uniform(shape, { ...relu6, seed: 2 }), point(0), point(6)], constants: [1, 2], free: [[0]] },
     { op: "Clip", inputs: [uniform(shape, between), point(-1)], constants: [1], free: [[0]] },
     { op: "Clip", inputs: [uniform(shape, between), undefined, point(1.5)], constants: [2], free: [[0]] },
     { op: "Clip", inputs: [uniform(shape, between), point(-1), point(3e30)], constants: [1, 2] },

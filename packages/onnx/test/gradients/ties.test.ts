@@ -44,6 +44,11 @@ test("a rectifier has gradient 0 at 0, and is exact for the smallest numbers", a
   expect(await at("Relu", { x: floats([1, 4], [-1, 0, 1e-20, 1e20]) })).toEqual([[0, 0, 1, 1]]);
 });
 
+test("a rectifier that ends at 6 has gradient 0 on its bounds", async () => {
+  const x = floats([1, 6], [-1, 0, 1e-20, 6 * (1 - 2 ** -23), 6, 7]);
+  expect(await at("Clip", { x }, { min: floats([], [0]), max: floats([], [6]) })).toEqual([[0, 0, 1, 1, 0, 0]]);
+});
+
 test("clipping passes the gradient on its bounds and not one step beyond them", async () => {
   const after = 6 * (1 + 2 ** -23);
   const before = -1.5 * (1 + 2 ** -23);
