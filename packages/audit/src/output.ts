@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { renderHtml } from "./html/report-page.ts";
 import { renderJunit } from "./junit.ts";
 import type { AuditReport } from "./report.ts";
 import { renderSarif } from "./sarif.ts";
@@ -16,7 +15,7 @@ export interface WrittenReports {
 /** Writes a report in all its forms to a folder. All are rendered before the first is written. Throws OUTPUT_NOT_WRITABLE. */
 export async function writeReports(report: AuditReport, folder: string): Promise<WrittenReports> {
   const contents: Readonly<Record<string, string>> = {
-    "report.html": renderHtml(report),
+    "report.html": await renderHtml(report),
     "report.json": json(report),
     "report.sarif": json(renderSarif(report)),
     "report.junit.xml": renderJunit(report),
@@ -30,6 +29,12 @@ export async function writeReports(report: AuditReport, folder: string): Promise
     sarif: at("report.sarif"),
     junit: at("report.junit.xml"),
   };
+}
+
+/** The report as one page that stands alone. What draws its charts is loaded now, since it takes longer than all else. */
+export async function renderHtml(report: AuditReport): Promise<string> {
+  const page = await import("./html/report-page.ts");
+  return page.renderHtml(report);
 }
 
 function json(value: object): string {

@@ -1,8 +1,5 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { DataError, type Dataset, readDataset } from "@casemate/data";
-import type { Tensor } from "@casemate/tensor";
+import { type Tensor, tensor } from "@casemate/tensor";
 import { boundsOf } from "./contract.ts";
 import { AuditError } from "./errors.ts";
 import type { DataReport } from "./report.ts";
@@ -14,6 +11,8 @@ export interface Samples {
   /** Positions in the contract's list of classes. */
   readonly labels: Int32Array;
   readonly report: DataReport;
+  /** What was done to the numbers that nobody asked for. */
+  readonly assumptions: readonly string[];
 }
 
 /** How samples are read: `readSamples`, or what remembers what it has read. */
@@ -32,15 +31,32 @@ export async function readSamples(path: string): Promise<Dataset> {
 
 /** Reads a data set and holds it to a contract: shape, range and labels. Throws INVALID_DATA. */
 export async function openSamples(path: string, contract: Contract, read: ReadSamples): Promise<Samples> {
-  const dataset = await read(path);
+  const found = await read(path);
   const refuse = (message: string): AuditError => new AuditError("INVALID_DATA", `${path}: ${message}`);
-  const count = dataset.labels.length;
-  if (count === 0) throw refuse("expected labelled samples, got none");
+  const isScaled = holdsBytes(found, contract);
+  const dataset = isScaled ? { ...found, x: dividedBy255(found.x) } : found;
   refuseShape(dataset, contract, refuse);
   refuseValues(dataset, contract, refuse);
-  const labels = labelsOf(dataset, contract, refuse);
-  const report = { path, sha256: await digestOf(path, dataset), samples: count, shape: dataset.x.shape.slice(1) };
-  return { x: dataset.x, labels, report };
+  return {
+    x: dataset.x,
+    labels: labelsOf(dataset, contract, refuse),
+    report: { path, sha256: found.sha256, samples: found.labels.length, shape: found.x.shape.slice(1) },
+    assumptions: isScaled
+      ? [`The samples in ${path} are stored as bytes and the contract's range is 0 to 1, so they were divided by 255.`]
+      : [],
+  };
+}
+
+/** Whether samples hold 0 to 255 where the contract says 0 to 1. */
+function holdsBytes({ sourceDtype, range }: Dataset, { inputs: [input] }: Contract): boolean {
+  return sourceDtype === "uint8" && range.upper > 1 && input!.range.lower === 0 && input!.range.upper === 1;
+}
+
+function dividedBy255({ shape, data }: Tensor): Tensor {
+  return tensor(
+    shape,
+    data.map((value) => value / 255),
+  );
 }
 
 type Refuse = (message: string) => AuditError;
@@ -86,17 +102,4 @@ function labelsOf({ labels, labelNames }: Dataset, { output: { classes } }: Cont
   if (wrong >= 0)
     throw refuse(`sample ${wrong}: expected a label from 0 to ${classes.length - 1}, got ${mapped[wrong]}`);
   return mapped;
-}
-
-/** Of a file its SHA-256; of a folder that of all numbers and labels in it. */
-async function digestOf(path: string, { x, labels }: Dataset): Promise<string> {
-  const hash = createHash("sha256");
-  if ((await stat(path)).isDirectory()) {
-    for (const { buffer, byteOffset, byteLength } of [x.data, labels]) {
-      hash.update(new Uint8Array(buffer, byteOffset, byteLength));
-    }
-  } else {
-    for await (const chunk of createReadStream(path)) hash.update(chunk);
-  }
-  return hash.digest("hex");
 }

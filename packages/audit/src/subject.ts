@@ -7,7 +7,7 @@ import {
   openClassifier,
 } from "@casemate/attacks";
 import type { Dataset } from "@casemate/data";
-import type { Model } from "@casemate/onnx";
+import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
 import { sizeOf, type Tensor, takeRows, tensor } from "@casemate/tensor";
 import { chooseSamples } from "./checks/sample-choice.ts";
 import { boundsOf, mutableMask } from "./contract.ts";
@@ -42,6 +42,8 @@ export interface OpenSubject {
   readonly rangeWidth: number;
   /** 1 where an attacker can change a feature; all of them if absent. */
   readonly mask: Uint8Array | undefined;
+  /** Names of operators before the scores that no gradient rule is known for. */
+  operatorsWithoutGradient(): Promise<readonly string[]>;
   /** Samples by their position, [samples, ...], in the space that attacks work in. */
   inputs(positions: readonly number[]): Tensor;
   /** Values of one sample back in the units of the contract. */
@@ -96,13 +98,14 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
         "Features have different ranges, so perturbations are measured in shares of the range that the contract gives each.",
       ]
     : [];
+  const output = { output: contract.output.name, kind: contract.output.kind };
   let opened: Promise<OnnxClassifier> | undefined;
   const open = (): Promise<OnnxClassifier> => {
     opened ??= openClassifier(model, {
       bounds,
       inputName: input.name,
       inputShape,
-      output: { output: contract.output.name, kind: contract.output.kind },
+      output,
       ...(input.layout && { layout: input.layout === "NCHW" ? "channels-first" : "channels-last" }),
       ...(input.normalisation && {
         normalization: { mean: input.normalisation.mean, std: input.normalisation.standardDeviation },
@@ -118,7 +121,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     modelReport: modelReportOf(model, path),
     dataReport: samples.report,
     contract,
-    assumptions: [...assumptions, ...scale],
+    assumptions: [...assumptions, ...samples.assumptions, ...scale],
     classNames: contract.output.classes,
     featureNames: input.features?.map((feature) => feature.name),
     image: pictureOptions(input, bounds),
@@ -127,6 +130,10 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     width,
     rangeWidth: box ? 1 : widthOf(bounds),
     mask: mutableMask(input),
+    operatorsWithoutGradient: async () =>
+      operatorsOf(exposeLogits(await prepare(model, []), output).model)
+        .filter(({ gradient }) => gradient === "none")
+        .map((operator) => operator.name),
     inputs(positions) {
       const rows = takeRows(samples.x, positions);
       return box ? tensor(rows.shape, box.toUnit(rows.data)) : rows;

@@ -17,7 +17,6 @@ export function programFor(console: Console, args: readonly string[], finish: (c
   }
   for (const command of [program, ...program.commands]) {
     command
-      .showHelpAfterError("(add --help for what there is)")
       .helpOption("-h, --help", "show this help")
       .exitOverride()
       .configureOutput({

@@ -22,7 +22,7 @@ export class ProgressView {
     switch (event.type) {
       case "started":
         this.#subjects = event.subjects;
-        for (const { name, assumptions } of event.subjects) this.#assume(name, assumptions);
+        this.#assume(event.subjects);
         break;
       case "check-started":
         this.#drawBar(event.subject, event.check, 0);
@@ -43,9 +43,13 @@ export class ProgressView {
     this.#console.draw("");
   }
 
-  #assume(subject: string, assumptions: readonly string[]): void {
+  #assume(subjects: readonly PlannedSubject[]): void {
     const { yellow } = this.#console.paint;
-    for (const sentence of assumptions) this.#console.error(`${yellow("assumed")} ${subject}: ${sentence}`);
+    for (const sentence of new Set(subjects.flatMap(({ assumptions }) => assumptions))) {
+      const about = subjects.filter(({ assumptions }) => assumptions.includes(sentence));
+      const names = about.length === subjects.length ? "" : ` ${about.map(({ name }) => name).join(", ")}:`;
+      this.#console.error(`${yellow("assumed")}${names} ${sentence}`);
+    }
   }
 
   #finish({ subject, result, resumed }: Extract<AuditEvent, { type: "check-finished" }>): void {

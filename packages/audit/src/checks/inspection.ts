@@ -16,7 +16,7 @@ export const inspectionCheck: Check = {
 
 async function* run({ subject }: CheckContext): AsyncGenerator<CheckProgress, Measurement> {
   const { parameters, operators } = subject.modelReport;
-  const without = operators.filter(({ gradient }) => gradient === "none");
+  const without = await subject.operatorsWithoutGradient();
   const count = (name: string, value: number) => ({ name, value, unit: "count" }) as const;
   await subject.classifier();
   return {
@@ -29,7 +29,7 @@ async function* run({ subject }: CheckContext): AsyncGenerator<CheckProgress, Me
       ),
       count("operators.without-gradient", without.length),
     ],
-    warnings: without.length === 0 ? [] : [warning(without.map(({ name }) => name))],
+    warnings: without.length === 0 ? [] : [warning(without)],
   };
 }
 
@@ -37,8 +37,7 @@ function warning(names: readonly string[]): Warning {
   return {
     id: "operators-without-gradient",
     message: `no gradient rule for ${names.join(", ")}`,
-    meaning:
-      "Where one of them lies between input and output, gradient attacks fail and only black-box attacks remain.",
+    meaning: "They lie between input and scores, so gradient attacks fail and only black-box attacks remain.",
     documentation: "docs/guide/validity.md#operators-without-gradient",
   };
 }

@@ -46,10 +46,11 @@ async function* run({ subject, earlier }: CheckContext): AsyncGenerator<CheckPro
     blackBoxWins(evidence),
     ...gradientMasking(evidence),
   ].filter((warning) => warning !== undefined);
+  const merged = mergedById(warnings);
   return {
     queries: { forward: 6 * x.shape[0]!, backward: 0 },
-    metrics: [{ name: "warnings", value: warnings.length, unit: "count" }],
-    warnings: warnings.map(withMeaning),
+    metrics: [{ name: "warnings", value: merged.length, unit: "count" }],
+    warnings: merged.map(withMeaning),
   };
 }
 
@@ -61,6 +62,14 @@ function evidenceOf(attacks: readonly FinishedCheck[]): readonly Evidence[] {
     ...evidence!,
     samples: samples!.index.map((sample, row) => ({ sample, status: samples!.status[row]! })),
   }));
+}
+
+/** One warning for each kind, with everything that was seen of it. */
+function mergedById(warnings: readonly ValidityWarning[]): readonly ValidityWarning[] {
+  return [...new Set(warnings.map(({ id }) => id))].map((id) => {
+    const same = warnings.filter((warning) => warning.id === id);
+    return { ...same[0]!, message: same.map(({ message }) => message).join("; ") };
+  });
 }
 
 const MEANINGS: Readonly<Record<ValidityWarning["id"], string>> = {

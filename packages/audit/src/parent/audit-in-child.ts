@@ -16,6 +16,8 @@ export interface ChildOptions {
   readonly kill?: AbortSignal;
   /** How long the child may take to end after it was asked to, in milliseconds. */
   readonly grace?: number;
+  /** Told the id of the process that runs the checks. */
+  readonly onStart?: (pid: number) => void;
 }
 
 /**
@@ -26,10 +28,11 @@ export interface ChildOptions {
 export async function* auditInChild(
   subjects: readonly SubjectSpec[],
   options: AuditOptions,
-  { stop, kill, grace = 10_000 }: ChildOptions = {},
+  { stop, kill, grace = 10_000, onStart }: ChildOptions = {},
 ): AsyncGenerator<AuditEvent, AuditReport> {
   const assembly = new ReportAssembly();
   const child = new AuditChild({ subjects, options, grace });
+  if (child.pid !== undefined) onStart?.(child.pid);
   const forgetStop = onAbort(stop, () => child.interrupt(INTERRUPTED));
   const forgetKill = onAbort(kill, () => child.end(INTERRUPTED));
   try {
@@ -102,6 +105,10 @@ class AuditChild {
       this.messages.close();
     });
     this.#send({ type: "run", subjects, options });
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
   }
 
   get isComplete(): boolean {

@@ -34,6 +34,7 @@ interface AuditFlags {
   readonly threads?: number;
   readonly resume?: boolean;
   readonly json?: boolean;
+  readonly verbose?: boolean;
 }
 
 /** `casemate audit`: attacks models in a child process, writes the reports and tells what they say. */
@@ -63,7 +64,7 @@ export function auditCommand(console: Console, args: readonly string[], finish: 
     .option("--device <name>", "where models run: cpu, cuda, webgpu …", "cpu")
     .option("--threads <n>", "threads of the runtime (default: all cores)", wholeNumber(1))
     .option("--json", "print the report as JSON on standard output, and nothing else there")
-    .option("--verbose", "show where an error came from")
+    .option("--verbose", "show where an error came from, and the process that runs the checks")
     .addHelpText("after", EXAMPLES)
     .action(async (models: readonly string[], flags: AuditFlags) => finish(await run(models, flags, console, args)));
 }
@@ -91,7 +92,7 @@ async function run(
   const gate = gatePath === undefined ? undefined : await readGate(gatePath);
   await prepareFolder(out);
   const specs = models.map((model) => ({ model, data, ...(contract !== undefined && { contract }) }));
-  const ended = await audited(specs, optionsOf(flags, args), console);
+  const ended = await audited(specs, optionsOf(flags, args), console, flags.verbose ?? false);
   const report = gate ? { ...ended, gate: evaluateGate(gate, ended) } : ended;
   const written = await writeReports(report, out);
   if (json) console.print(JSON.stringify(report, null, 2));
@@ -120,10 +121,14 @@ async function audited(
   specs: Parameters<typeof auditInChild>[0],
   options: AuditOptions,
   console: Console,
+  isVerbose: boolean,
 ): Promise<AuditReport> {
   const view = new ProgressView(console);
   const signals = interruptions(console);
-  const events = auditInChild(specs, options, signals);
+  const events = auditInChild(specs, options, {
+    ...signals,
+    ...(isVerbose && { onStart: (pid) => console.error(`checks run in process ${pid}`) }),
+  });
   try {
     for (;;) {
       const { done, value } = await events.next();
