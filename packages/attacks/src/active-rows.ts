@@ -5,16 +5,20 @@ export class Rows<B extends Buffer = Float32Array> {
   readonly width: number;
   readonly #data: B;
   readonly #owner: ActiveRows;
+  #view: B;
 
   constructor(owner: ActiveRows, data: B, width: number) {
     this.#owner = owner;
     this.#data = data;
+    this.#view = data;
     this.width = width;
   }
 
   /** The rows of the samples still under attack, one after another. To be asked for again after samples have left. */
   get values(): B {
-    return this.#data.subarray(0, this.#owner.count * this.width) as B;
+    const length = this.#owner.count * this.width;
+    if (this.#view.length !== length) this.#view = this.#data.subarray(0, length) as B;
+    return this.#view;
   }
 
   /** One row. */

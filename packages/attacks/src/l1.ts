@@ -25,26 +25,27 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         direction[start + steepest] = radiusAt(radii, steepest) * Math.sign(gradient[start + steepest]!);
       }
     },
-    ascent(gradient, direction, width, { x, bounds: { lower, upper }, sparsity }) {
-      const slopes = new Float64Array(width);
-      const sorted = new Float64Array(width);
+    climb(x, slopes, origin, { width, bounds, stepSize, sparsity }) {
+      const { lower, upper } = bounds;
+      const gains = new Float64Array(width);
+      const scratch = new Float64Array(width);
       const chosen = Math.min(width, Math.max(1, Math.round(sparsity * width)));
-      for (let start = 0; start < direction.length; start += width) {
+      for (let start = 0; start < x.length; start += width) {
         for (let j = 0; j < width; j++) {
-          const slope = gradient[start + j]!;
-          const limit = slope > 0 ? upper : lower;
-          const isStuck = x[start + j] === Math.fround(typeof limit === "number" ? limit : limit[j]!);
-          slopes[j] = isStuck ? 0 : Math.abs(slope) * radiusAt(radii, j);
+          const slope = slopes[start + j]!;
+          const isStuck = x[start + j] === Math.fround(radiusAt(slope > 0 ? upper : lower, j));
+          gains[j] = isStuck ? 0 : Math.abs(slope) * radiusAt(radii, j);
         }
-        sorted.set(slopes);
-        const threshold = sorted.sort()[width - chosen]!;
+        scratch.set(gains);
+        const threshold = Math.max(nthLargest(scratch, chosen), Number.MIN_VALUE);
         let count = 0;
-        for (let j = 0; j < width; j++) if (slopes[j]! > 0 && slopes[j]! >= threshold) count++;
+        for (let j = 0; j < width; j++) if (gains[j]! >= threshold) count++;
         for (let j = 0; j < width; j++) {
-          const takesPart = slopes[j]! > 0 && slopes[j]! >= threshold;
-          direction[start + j] = takesPart ? (radiusAt(radii, j) * Math.sign(gradient[start + j]!)) / count : 0;
+          if (gains[j]! < threshold) continue;
+          x[start + j]! += (stepSize * radiusAt(radii, j) * Math.sign(slopes[start + j]!)) / count;
         }
       }
+      this.project(x, origin, width, bounds);
     },
     randomStart(x, origin, width, bounds, { draw, onSurface = false }) {
       const signs = new Float32Array(width);
@@ -77,4 +78,28 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
       return result;
     },
   };
+}
+
+/** The n-th largest of `values`, n counted from 1, by Hoare's selection; reorders them. */
+export function nthLargest(values: Float64Array, n: number): number {
+  const wanted = values.length - n;
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1]!;
+    let i = low;
+    let j = high;
+    while (i <= j) {
+      while (values[i]! < pivot) i++;
+      while (values[j]! > pivot) j--;
+      if (i > j) break;
+      const held = values[i]!;
+      values[i++] = values[j]!;
+      values[j--] = held;
+    }
+    if (wanted <= j) high = j;
+    else if (wanted >= i) low = i;
+    else break;
+  }
+  return values[wanted]!;
 }

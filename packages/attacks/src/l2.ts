@@ -35,8 +35,21 @@ export function l2(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         }
       }
     },
-    ascent(gradient, direction, width) {
-      this.steepest(gradient, direction, width);
+    climb(x, slopes, origin, { width, bounds, stepSize }) {
+      for (let start = 0; start < x.length; start += width) {
+        const end = start + width;
+        let sum = 0;
+        for (let i = start, j = 0; i < end; i++, j++) {
+          const slope = slopes[i]! * (typeof radii === "number" ? radii : radii[j]!);
+          sum += slope * slope;
+        }
+        const scale = sum === 0 ? 0 : stepSize / Math.sqrt(sum);
+        for (let i = start, j = 0; i < end; i++, j++) {
+          const reach = typeof radii === "number" ? radii : radii[j]!;
+          x[i] = x[i]! + scale * slopes[i]! * reach * reach;
+        }
+      }
+      this.project(x, origin, width, bounds);
     },
     randomStart(x, origin, width, bounds, { draw, onSurface = false }) {
       const free = mask ? mask.reduce((count, each) => count + each, 0) : width;

@@ -1,4 +1,4 @@
-import { clip, distances, fillUniform, type PerFeature, projectOntoLinfBall } from "@casemate/tensor";
+import { clip, distances, fillUniform, type PerFeature, projectOntoLinfBall, spread } from "@casemate/tensor";
 import { radiiOf, radiusAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
@@ -22,8 +22,21 @@ export function linf(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat 
         direction[i] = radii[j]! * Math.sign(gradient[i]!);
       }
     },
-    ascent(gradient, direction, width) {
-      this.steepest(gradient, direction, width);
+    climb(x, slopes, origin, { width, bounds, stepSize }) {
+      // Everything in one pass over memory, since a step has to be cheap beside the gradient of a small network.
+      const reaches = spread(radii, width);
+      const lower = spread(bounds.lower, width);
+      const upper = spread(bounds.upper, width);
+      for (let start = 0; start < x.length; start += width) {
+        for (let i = start, j = 0; j < width; i++, j++) {
+          const reach = reaches[j]!;
+          const low = Math.max(origin[i]! - reach, lower[j]!);
+          const high = Math.min(origin[i]! + reach, upper[j]!);
+          const slope = slopes[i]!;
+          const moved = slope > 0 ? x[i]! + stepSize * reach : slope < 0 ? x[i]! - stepSize * reach : x[i]!;
+          x[i] = moved < low ? low : moved > high ? high : moved;
+        }
+      }
     },
     randomStart(x, origin, width, bounds, { draw, onSurface = false }) {
       for (let row = 0, start = 0; start < x.length; row++, start += width) {

@@ -1,6 +1,5 @@
 import type { Attack } from "./attack.ts";
 import { AttackError } from "./errors.ts";
-import { add } from "./fgsm.ts";
 import type { BaseLoss } from "./losses.ts";
 import type { Threat } from "./threat.ts";
 
@@ -51,17 +50,15 @@ export function pgd({
     citation: { text: "Madry et al., 2018", url: "https://arxiv.org/abs/1706.06083" },
     async *attempt(search) {
       const { threat, model, width } = search;
-      const scale = absoluteStepSize === undefined ? stepSize : relative(absoluteStepSize, threat);
-      const direction = search.floats();
+      const relativeStep = absoluteStepSize === undefined ? stepSize : relative(absoluteStepSize, threat);
+      const climbing = { width, bounds: model.bounds, stepSize: relativeStep, sparsity };
       const velocity = momentum > 0 ? search.floats() : undefined;
       if (randomStart) search.randomStart();
       for (let step = 0; step < steps; step++) {
         await search.differentiate(loss, { record: keep === "any" });
         const slope = velocity ?? search.gradient;
         if (velocity) accumulate(velocity.values, momentum, search.gradient.values, width);
-        threat.ascent(slope.values, direction.values, width, { x: search.x.values, bounds: model.bounds, sparsity });
-        add(search.x.values, scale, direction.values);
-        threat.project(search.x.values, search.origin.values, width, model.bounds);
+        threat.climb(search.x.values, slope.values, search.origin.values, climbing);
         yield { step: step + 1, steps };
       }
       await search.evaluate();

@@ -199,8 +199,9 @@ export class Search {
   }
 
   #noteGradient(row: number): boolean {
-    let sum = 0;
-    for (const slope of this.gradient.row(row)) sum += Math.abs(slope);
+    const slopes = this.gradient.values;
+    let sum = 0; // of squares: 0 if all are, and not finite if any is not
+    for (let i = row * this.width, end = i + this.width; i < end; i++) sum += slopes[i]! * slopes[i]!;
     this.#records[row]!.hasZeroGradient ??= sum === 0;
     return Number.isFinite(sum);
   }

@@ -23,10 +23,11 @@ export interface Threat {
   /** Writes to `direction` the change inside the ball that raises a linear function with this gradient the most. */
   steepest(gradient: Float32Array, direction: Float32Array, width: number): void;
   /**
-   * Writes to `direction` the step of an iterated attack from `x`: the steepest one, in L1 spread over the `sparsity` share of
-   * features with the largest slopes of those that the bounds let move (Tramèr & Boneh, 2019, appendix).
+   * One step of an iterated attack: moves each row of `x` along the steepest change of a function with these slopes, then
+   * back into the ball around `origin` and the bounds. In L1 the step is spread over the steepest features of those that the
+   * bounds let move (Tramèr & Boneh, 2019, https://arxiv.org/abs/1904.13000).
    */
-  ascent(gradient: Float32Array, direction: Float32Array, width: number, from: AscentFrom): void;
+  climb(x: Float32Array, slopes: Float32Array, origin: Float32Array, step: ClimbStep): void;
   /**
    * Fills each row of `x` with a random point of the ball around its row of `origin`, clipped to the bounds: uniform in the
    * ball or, if `onSurface`, on its surface as AutoAttack starts.
@@ -38,10 +39,13 @@ export interface Threat {
   radius(x: Float32Array, origin: Float32Array, width: number): Float64Array;
 }
 
-export interface AscentFrom {
-  readonly x: Float32Array;
+export interface ClimbStep {
+  /** Features of a row. */
+  readonly width: number;
   readonly bounds: Bounds;
-  /** From 0 (one feature) to 1 (all). */
+  /** Length of the step in units of epsilon. */
+  readonly stepSize: number;
+  /** In L1: the share of features that a step is spread over, from 0 (one feature) to 1 (all). */
   readonly sparsity: number;
 }
 

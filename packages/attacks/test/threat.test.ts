@@ -1,6 +1,8 @@
 import { fillNormal, fillUniform } from "@casemate/tensor";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type BallNorm, l1, l2, linf, threats } from "../src/index.ts";
+import { nthLargest } from "../src/l1.ts";
 
 const bounds = { lower: 0, upper: 1 };
 const wide = { lower: -100, upper: 100 };
@@ -100,19 +102,36 @@ test("a change of a masked feature is infinitely far out", () => {
 });
 
 test("in L1 an iterated step is spread over the steepest features that can still move", () => {
-  const direction = new Float32Array(6);
   const x = Float32Array.of(0.5, 0, 0.5, 1, 0.5, 0.5);
-  const slopes = Float32Array.of(1, -9, 2, 9, 5, -4);
-  l1(3).ascent(slopes, direction, 6, { x, bounds, sparsity: 0.5 });
-  expect([...direction]).toEqual([0, 0, 1, 0, 1, -1]); // features 1 and 3 stand at the bound they would move towards
+  const slopes = Float32Array.of(1, -9, 2, 9, 5, -4); // features 1 and 3 stand at the bound they would move towards
+  const moved = x.slice();
+  l1(3).climb(moved, slopes, x, { width: 6, bounds, stepSize: 0.1, sparsity: 0.5 });
+  expect([...moved]).toEqual([0.5, 0, 0.6, 1, 0.6, 0.4].map(Math.fround));
 });
 
-test.each(norms)("%s is ascended along the steepest change where that is what it takes", (norm) => {
-  const x = fillUniform(new Float32Array(6), draw, 0.1, 0.9);
-  const [steepest, ascent] = [new Float32Array(6), new Float32Array(6)];
-  threats[norm](2).steepest(gradient, steepest, 6);
-  threats[norm](2).ascent(gradient, ascent, 6, { x, bounds, sparsity: 0 });
-  expect(ascent).toEqual(steepest);
+test.each(norms)("%s climbs along the steepest change, then returns to ball and bounds", (norm) => {
+  const origin = fillUniform(new Float32Array(6), draw, 0.1, 0.9);
+  for (const threat of [threats[norm](0.3), threats[norm](Float32Array.of(0.1, 0.5, 0.2, 0, 0.3, 0.4))]) {
+    for (const stepSize of [0.01, 0.5, 1, 20]) {
+      const steepest = new Float32Array(6);
+      threat.steepest(gradient, steepest, 6);
+      const expected = origin.map((value, j) => value + stepSize * steepest[j]!);
+      threat.project(expected, origin, 6, bounds);
+      const climbed = origin.slice();
+      threat.climb(climbed, gradient, origin, { width: 6, bounds, stepSize, sparsity: 0 });
+      for (let j = 0; j < 6; j++) expect(climbed[j]).toBeCloseTo(expected[j]!, 6);
+    }
+  }
+});
+
+test("the n-th largest is that of a sort", () => {
+  const numbers = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 1, maxLength: 40 });
+  fc.assert(
+    fc.property(numbers, fc.nat(), (values, k) => {
+      const n = 1 + (k % values.length);
+      expect(nthLargest(Float64Array.from(values), n)).toBe([...values].sort((a, b) => b - a)[n - 1]);
+    }),
+  );
 });
 
 test.each([-1, Number.NaN])("an epsilon of %d is refused", (epsilon) => {

@@ -2,7 +2,7 @@ export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat1
 export { type Box, projectOntoL1BallInBox } from "./l1-projection.ts";
 export { distances, type Norm, norms } from "./norms.ts";
 export { philox4x32 } from "./philox.ts";
-export { clip, type PerFeature, projectOntoL2Ball, projectOntoLinfBall } from "./projections.ts";
+export { clip, type PerFeature, projectOntoL2Ball, projectOntoLinfBall, spread } from "./projections.ts";
 export { type Draw, fillIntegers, fillNormal, fillSigns, fillUniform, fillWords, wordToUniform } from "./random.ts";
 export { putRows, takeRows } from "./rows.ts";
 export { broadcastShapes, strides } from "./shape.ts";
