@@ -242,6 +242,7 @@ const gradients = {
   Transpose,
   Trilu,
   Unsqueeze,
+  Upsample: Resize, // models are upgraded first, and it becomes that
   Where,
   Xor: zero,
 } satisfies Record<string, Gradient>;
