@@ -85,7 +85,7 @@ export const Mean: Gradient = ({ graph, dy, inputs, outputs: [y], wants }) => {
   return inputs.map((x, index) => (wants(index) ? graph.sumTo(share, y, x) : undefined));
 };
 
-// The winners share the gradient evenly, as in torch.maximum.
+// The winners, of Max or of Min, share the gradient evenly, as in torch.maximum.
 export const Max: Gradient = ({ graph, dy, inputs, outputs: [y], wants }) => {
   if (inputs.length === 1) {
     return [dy];
@@ -94,8 +94,6 @@ export const Max: Gradient = ({ graph, dy, inputs, outputs: [y], wants }) => {
   const share = graph.Div(dy, graph.Sum(...wins));
   return inputs.map((x, index) => (wants(index) ? graph.sumTo(graph.Mul(share, wins[index]!), y, x) : undefined));
 };
-
-export const Min: Gradient = Max;
 
 export const Where: Gradient = ({ graph, dy, inputs: [condition, a, b], outputs: [y], wants }) => [
   undefined,

@@ -12,7 +12,7 @@ import {
   Shrink,
   ThresholdedRelu,
 } from "./activations.ts";
-import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, Sub, Sum, Where } from "./arithmetic.ts";
+import { Add, Div, Max, Mean, Mod, Mul, Pow, Sub, Sum, Where } from "./arithmetic.ts";
 import { Attention, RotaryEmbedding } from "./attention.ts";
 import { Conv, ConvTranspose } from "./convolution.ts";
 import { Einsum } from "./einsum.ts";
@@ -62,7 +62,6 @@ import {
   ReduceLogSumExp,
   ReduceMax,
   ReduceMean,
-  ReduceMin,
   ReduceProd,
   ReduceSum,
   ReduceSumSquare,
@@ -71,22 +70,7 @@ import { Resize } from "./resize.ts";
 import { RNN } from "./rnn.ts";
 import { Scaler } from "./scaler.ts";
 import { ScatterElements, ScatterND } from "./scatter.ts";
-import {
-  Cast,
-  CastLike,
-  CumSum,
-  Dropout,
-  Expand,
-  Flatten,
-  Identity,
-  Reshape,
-  ReverseSequence,
-  Squeeze,
-  Tile,
-  Transpose,
-  Trilu,
-  Unsqueeze,
-} from "./shapes.ts";
+import { Cast, CumSum, Dropout, Expand, Identity, Reshape, ReverseSequence, Tile, Transpose, Trilu } from "./shapes.ts";
 import { Gelu, Mish, Sigmoid, Softplus, Softsign, Swish, Tanh } from "./smooth-activations.ts";
 import { LogSoftmax, Softmax } from "./softmax.ts";
 import { DepthToSpace, SpaceToDepth } from "./space-depth.ts";
@@ -115,7 +99,7 @@ const gradients = {
   BitwiseOr: zero,
   BitwiseXor: zero,
   Cast,
-  CastLike,
+  CastLike: Cast,
   Ceil: zero,
   Celu,
   Clip,
@@ -138,7 +122,7 @@ const gradients = {
   Exp,
   Expand,
   EyeLike: zero,
-  Flatten,
+  Flatten: Reshape,
   Floor: zero,
   GRU,
   Gather,
@@ -174,7 +158,7 @@ const gradients = {
   MaxPool,
   Mean,
   MeanVarianceNormalization,
-  Min,
+  Min: Max,
   Mish,
   Mod,
   Mul,
@@ -202,7 +186,7 @@ const gradients = {
   ReduceLogSumExp,
   ReduceMax,
   ReduceMean,
-  ReduceMin,
+  ReduceMin: ReduceMax,
   ReduceProd,
   ReduceSum,
   ReduceSumSquare,
@@ -230,7 +214,7 @@ const gradients = {
   SpaceToDepth,
   Split,
   Sqrt,
-  Squeeze,
+  Squeeze: Reshape,
   Sub,
   Sum,
   Swish,
@@ -241,7 +225,7 @@ const gradients = {
   TopK,
   Transpose,
   Trilu,
-  Unsqueeze,
+  Unsqueeze: Reshape,
   Upsample: Resize, // models are upgraded first, and it becomes that
   Where,
   Xor: zero,

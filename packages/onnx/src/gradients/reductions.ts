@@ -46,14 +46,12 @@ export const ReduceLogSumExp: Gradient = (site) => {
   return [graph.Mul(kept(site, dy), share)];
 };
 
-// Equal winners share the gradient evenly, as in torch.amax.
+// Equal winners, of ReduceMax or of ReduceMin, share the gradient evenly, as in torch.amax.
 export const ReduceMax: Gradient = (site) => {
   const { graph, dy, inputs, outputs } = site;
   const wins = graph.Cast(graph.Equal(inputs[0]!, kept(site, outputs[0]!)), dy.dtype);
   return [graph.Mul(wins, graph.Div(kept(site, dy), sumOver(graph, wins, axesOf(site))))];
 };
-
-export const ReduceMin: Gradient = ReduceMax;
 
 // dxᵢ = the product of the others: that of the non-zero ones over xᵢ, if no other one is 0
 export const ReduceProd: Gradient = (site) => {

@@ -4,20 +4,12 @@ import { everyAxis, extentLess, listOf } from "./axes.ts";
 import { numberAt } from "./constants.ts";
 import { describe, type Gradient } from "./gradient.ts";
 
-// What only gives another shape to the same numbers gives the gradient the old one.
+// What only gives another shape to the same numbers (Flatten, Squeeze and Unsqueeze too) gives the gradient the old one.
 export const Reshape: Gradient = ({ graph, dy, inputs: [x] }) => [graph.reshapeLike(dy, x)];
-
-export const Flatten: Gradient = Reshape;
-
-export const Squeeze: Gradient = Reshape;
-
-export const Unsqueeze: Gradient = Reshape;
 
 export const Identity: Gradient = ({ dy }) => [dy];
 
 export const Cast: Gradient = ({ graph, dy, inputs: [x] }) => [isFloat(x) ? graph.Cast(dy, x.dtype) : undefined];
-
-export const CastLike: Gradient = Cast;
 
 export const Transpose: Gradient = ({ graph, dy, inputs: [x], ints }) => {
   const perm = ints("perm") ?? everyAxis(x).reverse();
