@@ -185,6 +185,28 @@ describe("an audit that ends early", () => {
     expect(report.subjects[0].notRun).toContain("worst-case");
   });
 
+  test("by two signals: does not wait for the step, and still reports", async () => {
+    const out = join(folder, "twice");
+    const running = start(long(out));
+    await running.says(/done.*FGSM/);
+    running.process.kill("SIGINT");
+    await running.says(/again to stop at once/);
+    running.process.kill("SIGINT");
+    const { code } = await running.ended;
+    expect(code).toBe(3);
+    expect(readReport(out).status).toBe("partial");
+  });
+
+  test("by its budget of time", async () => {
+    const out = join(folder, "seconds");
+    const { code } = await casemate([...long(out), "--budget", "2s"]);
+    expect(code).toBe(3);
+    expect(readReport(out).interruption).toEqual({
+      reason: "budget",
+      message: "the budget of 2 seconds was used up",
+    });
+  });
+
   test("by the death of the process that runs the checks: the same", async () => {
     const out = join(folder, "killed");
     const running = start([...long(out), "--verbose"]);
@@ -200,7 +222,7 @@ describe("an audit that ends early", () => {
     expect(existsSync(join(out, "report.html"))).toBe(true);
   });
 
-  test("by its budget, and is resumed to the same numbers as one that never stopped", async () => {
+  test("by its budget of queries, and is resumed to the same numbers as one that never stopped", async () => {
     const out = join(folder, "resumed");
     const args = ["audit", standard, ...quick, "--out", out];
     const stopped = await casemate([...args, "--budget", "100q"]);

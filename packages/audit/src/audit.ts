@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { ReportAssembly } from "./assemble-report.ts";
 import type { Check, CheckProgress, FinishedCheck, Measurement } from "./checks/check.ts";
 import type { AuditEvent, Interruption } from "./events.ts";
@@ -7,7 +7,7 @@ import type { AuditOptions, SubjectSpec } from "./options.ts";
 import { type Plan, planFor } from "./plan.ts";
 import type { AuditReport, CheckReport } from "./report.ts";
 import { CheckStore } from "./resume.ts";
-import { settingsFor } from "./settings.ts";
+import { epsilonAssumption, settingsFor } from "./settings.ts";
 import { type OpenSubject, openSubjects } from "./subject.ts";
 
 export interface InProcessOptions extends AuditOptions {
@@ -22,8 +22,9 @@ export interface InProcessOptions extends AuditOptions {
  */
 export async function* audit(
   specs: readonly SubjectSpec[],
-  options: InProcessOptions = {},
+  given: InProcessOptions = {},
 ): AsyncGenerator<AuditEvent, AuditReport> {
+  const options = { ...given, threads: given.threads ?? availableParallelism() };
   const { signal, now = () => new Date() } = options;
   const subjects = await openSubjects(specs, options);
   const assembly = new ReportAssembly();
@@ -40,7 +41,7 @@ export async function* audit(
 
 async function* sequence(
   subjects: readonly OpenSubject[],
-  options: InProcessOptions,
+  options: InProcessOptions & { readonly threads: number },
   now: () => Date,
 ): AsyncGenerator<AuditEvent, void> {
   const settings = await settingsFor(options, subjects);
@@ -55,7 +56,7 @@ async function* sequence(
       model: subject.modelReport,
       data: subject.dataReport,
       contract: subject.contract,
-      assumptions: [...subject.assumptions, ...plan.assumptions],
+      assumptions: [...subject.assumptions, ...epsilonAssumption(options, settings), ...plan.assumptions],
       checks: plan.checks.map(({ id, title, cost }) => ({ id, title, cost })),
     })),
   };
@@ -134,7 +135,7 @@ async function openStore(
     fingerprint[`the number of samples of ${subject.name}`] = subject.samples.length;
     fingerprint[`the contract of ${subject.name}`] = JSON.stringify(subject.contract);
   }
-  return CheckStore.open(join(folder), fingerprint, resume);
+  return CheckStore.open(folder, fingerprint, resume);
 }
 
 function interruptionOf(signal: AbortSignal | undefined): Interruption {

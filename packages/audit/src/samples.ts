@@ -1,4 +1,4 @@
-import { DataError, type Dataset, readDataset } from "@casemate/data";
+import { DataError, type Dataset, type ReadOptions, readDataset } from "@casemate/data";
 import { type Tensor, tensor } from "@casemate/tensor";
 import { boundsOf } from "./contract.ts";
 import { AuditError } from "./errors.ts";
@@ -16,12 +16,12 @@ export interface Samples {
 }
 
 /** How samples are read: `readSamples`, or what remembers what it has read. */
-export type ReadSamples = (path: string) => Promise<Dataset>;
+export type ReadSamples = (path: string, options?: ReadOptions) => Promise<Dataset>;
 
 /** Reads a data set. Throws INVALID_DATA with the path and what is wrong. */
-export async function readSamples(path: string): Promise<Dataset> {
+export async function readSamples(path: string, options: ReadOptions = {}): Promise<Dataset> {
   try {
-    return await readDataset(path);
+    return await readDataset(path, options);
   } catch (cause) {
     if (!(cause instanceof DataError)) throw cause;
     const message = cause.message.startsWith(path) ? cause.message : `${path}: ${cause.message}`;
@@ -31,7 +31,8 @@ export async function readSamples(path: string): Promise<Dataset> {
 
 /** Reads a data set and holds it to a contract: shape, range and labels. Throws INVALID_DATA. */
 export async function openSamples(path: string, contract: Contract, read: ReadSamples): Promise<Samples> {
-  const found = await read(path);
+  const { layout } = contract.inputs[0]!;
+  const found = await read(path, layout && { layout });
   const refuse = (message: string): AuditError => new AuditError("INVALID_DATA", `${path}: ${message}`);
   const isScaled = holdsBytes(found, contract);
   const dataset = isScaled ? { ...found, x: dividedBy255(found.x) } : found;

@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { runtimeVersion } from "@casemate/onnx";
 import { AuditError } from "./errors.ts";
 import type { AuditOptions } from "./options.ts";
@@ -6,7 +5,10 @@ import type { AuditSettings } from "./report.ts";
 import type { OpenSubject } from "./subject.ts";
 
 /** The options with everything that was left open decided, as the report records them. */
-export async function settingsFor(options: AuditOptions, subjects: readonly OpenSubject[]): Promise<AuditSettings> {
+export async function settingsFor(
+  options: AuditOptions & { readonly threads: number },
+  subjects: readonly OpenSubject[],
+): Promise<AuditSettings> {
   const { profile = "standard", norm = "linf", seed = 0, device = "cpu", budget, command = "" } = options;
   return {
     profile,
@@ -15,7 +17,7 @@ export async function settingsFor(options: AuditOptions, subjects: readonly Open
     norm,
     ...(budget && { budget }),
     device,
-    threads: options.threads ?? availableParallelism(),
+    threads: options.threads,
     command,
     environment: {
       node: process.version,
@@ -23,6 +25,13 @@ export async function settingsFor(options: AuditOptions, subjects: readonly Open
       onnxruntime: await runtimeVersion(),
     },
   };
+}
+
+/** What is said where no radius was asked for. */
+export function epsilonAssumption({ epsilons }: AuditOptions, settings: AuditSettings): readonly string[] {
+  if (epsilons) return [];
+  const radius = Number(settings.epsilons.at(-1)!.toPrecision(4));
+  return [`No epsilon was given, so the usual one for pictures is used: ${radius} in ${settings.norm}.`];
 }
 
 const RUNGS = 10;
@@ -42,7 +51,7 @@ function ladderOf(epsilons: readonly number[]): readonly number[] {
  * The radius that papers use where none was asked for: 8/255 of the range in Linf, and in the other norms the ball that a
  * quarter of the features at that distance span (0.5 in L2 for CIFAR-10).
  */
-export function usualEpsilon(norm: AuditSettings["norm"], subjects: readonly OpenSubject[]): number {
+function usualEpsilon(norm: AuditSettings["norm"], subjects: readonly OpenSubject[]): number {
   const subject = subjects[0]!;
   return inNorm(norm, (8 / 255) * subject.rangeWidth, subject.width);
 }

@@ -6,7 +6,7 @@ import {
   type OnnxClassifier,
   openClassifier,
 } from "@casemate/attacks";
-import type { Dataset } from "@casemate/data";
+import type { Dataset, ReadOptions } from "@casemate/data";
 import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
 import { sizeOf, type Tensor, takeRows, tensor } from "@casemate/tensor";
 import { chooseSamples } from "./checks/sample-choice.ts";
@@ -60,9 +60,10 @@ export async function openSubjects(
 ): Promise<readonly OpenSubject[]> {
   const subjects: OpenSubject[] = [];
   const datasets = new Map<string, Promise<Dataset>>();
-  const read = (path: string): Promise<Dataset> => {
-    const known = datasets.get(path) ?? readSamples(path); // models that are compared share their samples
-    datasets.set(path, known);
+  const read = (path: string, options?: ReadOptions): Promise<Dataset> => {
+    const key = JSON.stringify([path, options]);
+    const known = datasets.get(key) ?? readSamples(path, options); // models that are compared share their samples
+    datasets.set(key, known);
     return known;
   };
   for (const spec of specs) {

@@ -4,7 +4,7 @@ import type { AttackReport, Metric, Norm, Warning } from "../report.ts";
 import type { Check, CheckContext, CheckProgress, Measurement, SampleOutcomes } from "./check.ts";
 import { distributionOf, quantile } from "./distances.ts";
 import { galleryOf } from "./gallery.ts";
-import { proportion } from "./proportion.ts";
+import { pointAt, proportion } from "./proportion.ts";
 import { chooseSamples } from "./sample-choice.ts";
 import { evasion } from "./taxonomy.ts";
 
@@ -120,17 +120,17 @@ function reportOf(
   access: Attack["access"],
 ): AttackReport {
   const count = countsOf(samples);
-  const point = (epsilon: number, standing: number) => {
-    const { value, interval } = proportion("accuracy", standing, samples.length);
-    return { epsilon, accuracy: value, lower: interval!.lower, upper: interval!.upper };
-  };
+  const total = samples.length;
   const distances = distributionOf(brokenDistances(samples));
   return {
     access,
     norm,
     epsilon: epsilons.at(-1)!,
     ...count,
-    curve: [point(0, samples.length - count.wrong), ...curve.map(({ epsilon, robust }) => point(epsilon, robust))],
+    curve: [
+      pointAt(0, total - count.wrong, total),
+      ...curve.map(({ epsilon, robust }) => pointAt(epsilon, robust, total)),
+    ],
     ...(distances && { distances }),
     borderline,
   };

@@ -1,15 +1,14 @@
 import { AuditError } from "../errors.ts";
 import type { AttackReport, Norm } from "../report.ts";
 import type { Check, CheckContext, CheckProgress, FinishedCheck, Measurement, SampleStatus } from "./check.ts";
-import { distributionOf, quantile } from "./distances.ts";
-import { proportion } from "./proportion.ts";
+import { distributionOf } from "./distances.ts";
+import { pointAt, proportion } from "./proportion.ts";
 import { evasion } from "./taxonomy.ts";
 
 export interface WorstCaseOptions {
   readonly norm: Exclude<Norm, "l0">;
-  /** Radii from the smallest; the verdict is about the last. */
-  readonly epsilons: readonly number[];
-  /** The attacks that it is about: all within the ball of the last epsilon. */
+  readonly epsilon: number;
+  /** The attacks that it is about: all within the ball of that radius. */
   readonly attacks: readonly string[];
 }
 
@@ -21,7 +20,7 @@ export function worstCaseCheck(options: WorstCaseOptions): Check {
     kind: "attack",
     citation: { text: "Croce & Hein, 2020 (AutoAttack)", url: "https://arxiv.org/abs/2003.01690" },
     taxonomy: evasion.gradient,
-    parameters: { norm: options.norm, epsilon: options.epsilons.at(-1)!, attacks: options.attacks.join(", ") },
+    parameters: { norm: options.norm, epsilon: options.epsilon, attacks: options.attacks.join(", ") },
     cost: 0,
     run: (context) => run(context, options),
   };
@@ -29,7 +28,7 @@ export function worstCaseCheck(options: WorstCaseOptions): Check {
 
 async function* run(
   { earlier }: CheckContext,
-  { norm, epsilons, attacks }: WorstCaseOptions,
+  { norm, epsilon, attacks }: WorstCaseOptions,
 ): AsyncGenerator<CheckProgress, Measurement> {
   const outcomes = worstOutcomes([...earlier.values()], attacks);
   if (outcomes.size === 0) throw new AuditError("CHECK_FAILED", "no attack ran to its end");
@@ -39,39 +38,21 @@ async function* run(
   for (const [, { status }] of rows) count[status]++;
   const broken = rows.flatMap(([, { status, distance }]) => (status === "broken" ? [distance!] : []));
   const distances = distributionOf(broken);
-  const last = epsilons.at(-1)!;
-  const curve = [0, ...epsilons].map((epsilon) => {
-    const fallen =
-      epsilon === last ? broken.length : broken.filter((distance) => distance <= epsilon * (1 + ROUNDING)).length;
-    const { value, interval } = proportion("accuracy", total - count.wrong - count.failed - fallen, total);
-    return { epsilon, accuracy: value, lower: interval!.lower, upper: interval!.upper };
-  });
   const attack: AttackReport = {
     access: "gradient",
     norm,
-    epsilon: last,
+    epsilon,
     ...count,
-    curve,
+    curve: [pointAt(0, total - count.wrong, total), pointAt(epsilon, count.robust, total)],
     ...(distances && { distances }),
-    borderline: 0,
+    borderline: Math.max(...attacks.map((id) => earlier.get(id)?.result.attack?.borderline ?? 0)),
   };
   return {
     queries: { forward: 0, backward: 0 },
     metrics: [
       proportion("accuracy.robust", count.robust, total),
       proportion("attack.success", count.broken, total - count.wrong),
-      ...(distances
-        ? [
-            {
-              name: "distance.median",
-              value: quantile(
-                [...broken].sort((a, b) => a - b),
-                0.5,
-              ),
-              unit: "distance",
-            } as const,
-          ]
-        : []),
+      ...(distances ? [{ name: "distance.median", value: distances.quantiles[3]!, unit: "distance" } as const] : []),
     ],
     attack,
     samples: {
@@ -82,8 +63,6 @@ async function* run(
     },
   };
 }
-
-const ROUNDING = 1e-5; // distances are sums of float32 differences
 
 interface Outcome {
   readonly status: SampleStatus;

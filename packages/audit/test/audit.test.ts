@@ -1,0 +1,140 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { GraphBuilder, type Model, writeModel } from "@casemate/onnx";
+import { tensor } from "@casemate/tensor";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { audit, type InProcessOptions } from "../src/audit.ts";
+import type { AuditEvent } from "../src/events.ts";
+import type { AuditReport } from "../src/report.ts";
+
+// Two classes parted by a line: logits are (a, b), so a sample falls as soon as it can be moved by half of |a − b|.
+const SAMPLES: readonly (readonly [a: number, b: number, label: number])[] = [
+  [0.9, 0.1, 0], // stands within 0.2
+  [0.6, 0.4, 0], // falls at 0.1
+  [0.3, 0.6, 1], // falls at 0.15
+  [0.2, 0.9, 1], // stands
+  [0.4, 0.5, 0], // wrong from the start
+];
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "casemate-audit-"));
+  await writeFile(
+    join(folder, "samples.csv"),
+    ["a,b,label", ...SAMPLES.map(([a, b, label]) => `${a},${b},class ${label}`)].join("\n"),
+  );
+  await writeModel(linear(), join(folder, "linear.onnx"));
+  await writeModel(linear({ hasCompress: true }), join(folder, "compress.onnx"));
+  const contract = {
+    task: "classification",
+    inputs: [{ name: "x", dtype: "float32", shape: [null, 2], kind: "tabular", range: { lower: 0, upper: 1 } }],
+    output: { name: "logits", kind: "logits", classes: ["class 0", "class 1"] },
+  };
+  for (const name of ["linear", "compress"]) {
+    await writeFile(join(folder, `${name}.contract.json`), JSON.stringify(contract));
+  }
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** x → x · I, if asked through an operator without a gradient rule that keeps both features. */
+function linear({ hasCompress = false } = {}): Model {
+  const graph = new GraphBuilder("g_");
+  const x = graph.input("x", "float32", ["batch", 2]);
+  const keep = graph.constant({ dtype: "bool", shape: [2], data: Uint8Array.of(1, 1) });
+  const kept = hasCompress ? graph.op("Compress", [x, keep], { attributes: { axis: 1 } }) : x;
+  const y = graph.MatMul(kept, graph.constant(tensor([2, 2], Float32Array.of(1, 0, 0, 1))));
+  const node = { name: "end", op: "Identity", domain: "", inputs: [y.name], outputs: ["logits"], attributes: {} };
+  return {
+    irVersion: 8,
+    opsets: new Map([["", 18]]),
+    producer: "",
+    metadata: new Map(),
+    functions: [],
+    graph: {
+      name: "linear",
+      nodes: [...graph.nodes, node],
+      inputs: graph.inputs,
+      outputs: [{ name: "logits", dtype: "float32", shape: ["batch", 2], kind: "tensor" }],
+      initializers: graph.initializers,
+    },
+  };
+}
+
+async function run(
+  model: string,
+  options: InProcessOptions,
+): Promise<{ readonly events: readonly AuditEvent[]; readonly report: AuditReport }> {
+  const subject = { model: join(folder, model), data: join(folder, "samples.csv") };
+  const events: AuditEvent[] = [];
+  const running = audit([subject], options);
+  for (;;) {
+    const next = await running.next();
+    if (next.done) return { events, report: next.value };
+    events.push(next.value);
+  }
+}
+
+const find = (report: AuditReport, id: string) => report.subjects[0]!.checks.find((check) => check.id === id)!;
+
+test("a line is measured as geometry says", async () => {
+  const { report } = await run("linear.onnx", { profile: "quick", epsilons: [0.05, 0.12, 0.2] });
+  expect(report.status).toBe("complete");
+  expect(find(report, "accuracy").metrics[0]).toMatchObject({ name: "accuracy.clean", count: 4, of: 5 });
+  expect(find(report, "curve").attack?.curve.map(({ accuracy }) => accuracy)).toEqual([0.8, 0.8, 0.6, 0.4]);
+  expect(find(report, "worst-case").attack).toMatchObject({ broken: 2, robust: 2, wrong: 1, failed: 0, epsilon: 0.2 });
+  // the exact interval of 2 in 5: scipy.stats.binomtest(2, 5).proportion_ci(method="exact")
+  const { interval } = find(report, "worst-case").metrics[0]!;
+  expect(interval?.lower).toBeCloseTo(0.05274495052631566, 12);
+  expect(interval?.upper).toBeCloseTo(0.8533672003653274, 12);
+  expect(report.subjects[0]!.perClass.map(({ name, clean, robust }) => ({ name, clean, robust }))).toEqual([
+    { name: "class 0", clean: 2 / 3, robust: 1 / 3 },
+    { name: "class 1", clean: 1, robust: 1 / 2 },
+  ]);
+});
+
+test("an operator without a rule fails the gradient attacks; the others run, and nothing is called robust for it", async () => {
+  const { report } = await run("compress.onnx", { profile: "standard", epsilons: [0.2] });
+  const status = Object.fromEntries(report.subjects[0]!.checks.map(({ id, status: each }) => [id, each]));
+  expect(status).toMatchObject({ fgsm: "failed", pgd: "failed", noise: "completed", square: "completed" });
+  expect(find(report, "fgsm").error).toMatch(/Compress/);
+  expect(find(report, "fgsm").metrics).toEqual([]);
+  expect(find(report, "inspection").warnings[0]?.message).toBe("no gradient rule for Compress");
+  expect(find(report, "square").attack).toMatchObject({ broken: 2, robust: 2 });
+});
+
+test("events tell the plan first, then start and end of each check in order", async () => {
+  const { events } = await run("linear.onnx", { profile: "quick", epsilons: [0.2] });
+  const [started] = events;
+  if (started?.type !== "started") throw new Error("expected the plan first");
+  const planned = started.subjects[0]!.checks.map(({ id }) => id);
+  const of = (type: "check-started") => events.flatMap((event) => (event.type === type ? [event.check] : []));
+  expect(of("check-started")).toEqual(planned);
+  expect(events.flatMap((event) => (event.type === "check-finished" ? [event.result.id] : []))).toEqual(planned);
+});
+
+test("an aborted audit reports what is finished and names the rest", async () => {
+  const stop = new AbortController();
+  const subject = { model: join(folder, "linear.onnx"), data: join(folder, "samples.csv") };
+  const running = audit([subject], { profile: "quick", epsilons: [0.2], signal: stop.signal });
+  let next = await running.next();
+  while (!next.done) {
+    if (next.value.type === "check-finished" && next.value.result.id === "noise") {
+      stop.abort({ reason: "budget", message: "enough" });
+    }
+    next = await running.next();
+  }
+  expect(next.value).toMatchObject({ status: "partial", interruption: { reason: "budget", message: "enough" } });
+  expect(next.value.subjects[0]!.notRun).toEqual(["fgsm", "curve", "worst-case", "validity"]);
+});
+
+test("other seeds choose other samples, the same seed the same", async () => {
+  const chosen = async (seed: number) => {
+    const { report } = await run("linear.onnx", { profile: "quick", epsilons: [0.2], samples: 2, seed });
+    return JSON.stringify(report.subjects[0]!.checks.map(({ metrics }) => metrics));
+  };
+  const first = await chosen(1);
+  expect(await chosen(1)).toBe(first);
+  const others = await Promise.all([2, 3, 4, 5].map(chosen));
+  expect(others.some((other) => other !== first)).toBe(true);
+});
