@@ -2,7 +2,7 @@ import { fillUniform } from "@casemate/tensor";
 import { isBroken } from "./criterion.ts";
 import { AttackError } from "./errors.ts";
 import { bisect, decideAt, type Place, rowsWhere } from "./path-search.ts";
-import { radiusAt } from "./radii.ts";
+import { valueAt } from "./radii.ts";
 import type { Search } from "./search.ts";
 
 /**
@@ -23,8 +23,8 @@ export async function findStart(search: Search, tries: number): Promise<void> {
     const place: Place = (row, _, point) => {
       fillUniform(point, search.draw(row, attempt));
       for (let j = 0; j < width; j++) {
-        const low = radiusAt(lower, j);
-        const high = radiusAt(upper, j);
+        const low = valueAt(lower, j);
+        const high = valueAt(upper, j);
         if (!Number.isFinite(high - low)) {
           throw new AttackError("UNSUPPORTED_MODEL", `decision attacks: expected finite bounds, got [${low}, ${high}]`);
         }

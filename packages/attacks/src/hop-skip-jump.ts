@@ -3,7 +3,7 @@ import type { Rows } from "./active-rows.ts";
 import type { Attack } from "./attack.ts";
 import { findStart } from "./decision-start.ts";
 import { bisect, decideAt, type Place, rowsWhere } from "./path-search.ts";
-import { radiusAt } from "./radii.ts";
+import { valueAt } from "./radii.ts";
 import type { Search } from "./search.ts";
 
 export interface HopSkipJumpOptions {
@@ -218,7 +218,7 @@ function directionFrom(
 
 function meanRange({ lower, upper }: Search["model"]["bounds"], width: number): number {
   let sum = 0;
-  for (let j = 0; j < width; j++) sum += radiusAt(upper, j) - radiusAt(lower, j);
+  for (let j = 0; j < width; j++) sum += valueAt(upper, j) - valueAt(lower, j);
   return sum / width;
 }
 

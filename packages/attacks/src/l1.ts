@@ -1,5 +1,5 @@
 import { distances, fillSigns, fillUniform, type PerFeature, projectOntoL1BallInBox } from "@casemate/tensor";
-import { radiiOf, radiusAt } from "./radii.ts";
+import { radiiOf, valueAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
 /** The changes of all features add up to at most epsilon. */
@@ -16,13 +16,13 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         let steepest = 0;
         let slope = 0;
         for (let j = 0; j < width; j++) {
-          const each = Math.abs(gradient[start + j]!) * radiusAt(radii, j);
+          const each = Math.abs(gradient[start + j]!) * valueAt(radii, j);
           if (each > slope) {
             steepest = j;
             slope = each;
           }
         }
-        direction[start + steepest] = radiusAt(radii, steepest) * Math.sign(gradient[start + steepest]!);
+        direction[start + steepest] = valueAt(radii, steepest) * Math.sign(gradient[start + steepest]!);
       }
     },
     climb(x, slopes, origin, { width, bounds, stepSize, sparsity }) {
@@ -33,8 +33,8 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
       for (let start = 0; start < x.length; start += width) {
         for (let j = 0; j < width; j++) {
           const slope = slopes[start + j]!;
-          const isStuck = x[start + j] === Math.fround(radiusAt(slope > 0 ? upper : lower, j));
-          gains[j] = isStuck ? 0 : Math.abs(slope) * radiusAt(radii, j);
+          const isStuck = x[start + j] === Math.fround(valueAt(slope > 0 ? upper : lower, j));
+          gains[j] = isStuck ? 0 : Math.abs(slope) * valueAt(radii, j);
         }
         scratch.set(gains);
         const threshold = Math.max(nthLargest(scratch, chosen), Number.MIN_VALUE);
@@ -42,7 +42,7 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         for (let j = 0; j < width; j++) if (gains[j]! >= threshold) count++;
         for (let j = 0; j < width; j++) {
           if (gains[j]! < threshold) continue;
-          x[start + j]! += (stepSize * radiusAt(radii, j) * Math.sign(slopes[start + j]!)) / count;
+          x[start + j]! += (stepSize * valueAt(radii, j) * Math.sign(slopes[start + j]!)) / count;
         }
       }
       this.project(x, origin, width, bounds);
@@ -56,12 +56,12 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         fillSigns(signs, { ...draw(row), stream: (draw(row).stream ^ 0x80000000) >>> 0 });
         let sum = onSurface ? 0 : -Math.log(1 - uniform[width]!);
         for (let j = 0; j < width; j++) {
-          const spacing = radiusAt(radii, j) > 0 ? -Math.log(1 - uniform[j]!) : 0;
+          const spacing = valueAt(radii, j) > 0 ? -Math.log(1 - uniform[j]!) : 0;
           x[start + j] = signs[j]! * spacing;
           sum += spacing;
         }
         for (let j = 0; j < width; j++) {
-          x[start + j] = origin[start + j]! + (sum === 0 ? 0 : (radiusAt(radii, j) * x[start + j]!) / sum);
+          x[start + j] = origin[start + j]! + (sum === 0 ? 0 : (valueAt(radii, j) * x[start + j]!) / sum);
         }
       }
       this.project(x, origin, width, bounds);
@@ -72,7 +72,7 @@ export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
       for (let row = 0, i = 0; row < result.length; row++) {
         for (let j = 0; j < width; j++, i++) {
           const change = Math.abs(x[i]! - origin[i]!);
-          if (change !== 0) result[row]! += change / radiusAt(radii, j);
+          if (change !== 0) result[row]! += change / valueAt(radii, j);
         }
       }
       return result;

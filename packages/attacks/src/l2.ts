@@ -7,7 +7,7 @@ import {
   projectOntoL2Ball,
   wordToUniform,
 } from "@casemate/tensor";
-import { radiiOf, radiusAt } from "./radii.ts";
+import { radiiOf, valueAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
 /** The change of all features together has at most the Euclidean length epsilon. */
@@ -25,12 +25,12 @@ export function l2(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
       for (let start = 0; start < direction.length; start += width) {
         let sum = 0;
         for (let j = 0; j < width; j++) {
-          const slope = gradient[start + j]! * radiusAt(radii, j);
+          const slope = gradient[start + j]! * valueAt(radii, j);
           sum += slope * slope;
         }
         const scale = sum === 0 ? 0 : 1 / Math.sqrt(sum);
         for (let j = 0; j < width; j++) {
-          const reach = radiusAt(radii, j);
+          const reach = valueAt(radii, j);
           direction[start + j] = scale * gradient[start + j]! * reach * reach;
         }
       }
@@ -57,12 +57,12 @@ export function l2(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         const key = draw(row);
         const noise = fillNormal(x.subarray(start, start + width), key);
         let sum = 0;
-        for (let j = 0; j < width; j++) if (radiusAt(radii, j) > 0) sum += noise[j]! * noise[j]!;
+        for (let j = 0; j < width; j++) if (valueAt(radii, j) > 0) sum += noise[j]! * noise[j]!;
         // The volume within radius r grows as r^dimensions. The length comes from words that no noise is made of.
         const [word] = fillWords(new Uint32Array(1), { ...key, stream: (key.stream ^ 0x80000000) >>> 0 });
         const length = onSurface ? 1 : wordToUniform(word!) ** (1 / Math.max(1, free));
         const scale = sum === 0 ? 0 : length / Math.sqrt(sum);
-        for (let j = 0; j < width; j++) noise[j] = origin[start + j]! + scale * radiusAt(radii, j) * noise[j]!;
+        for (let j = 0; j < width; j++) noise[j] = origin[start + j]! + scale * valueAt(radii, j) * noise[j]!;
       }
       this.project(x, origin, width, bounds);
     },
@@ -73,7 +73,7 @@ export function l2(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
         let sum = 0;
         for (let j = 0; j < width; j++, i++) {
           const change = x[i]! - origin[i]!;
-          if (change !== 0) sum += (change / radiusAt(radii, j)) ** 2;
+          if (change !== 0) sum += (change / valueAt(radii, j)) ** 2;
         }
         result[row] = Math.sqrt(sum);
       }

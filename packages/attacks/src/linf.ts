@@ -1,5 +1,6 @@
 import { clip, distances, fillUniform, type PerFeature, projectOntoLinfBall, spread } from "@casemate/tensor";
-import { radiiOf, radiusAt } from "./radii.ts";
+import type { Bounds } from "./classifier.ts";
+import { radiiOf, valueAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
 /** Every feature may change by at most epsilon. */
@@ -23,27 +24,14 @@ export function linf(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat 
       }
     },
     climb(x, slopes, origin, { width, bounds, stepSize }) {
-      // Everything in one pass over memory, since a step has to be cheap beside the gradient of a small network.
-      const reaches = spread(radii, width);
-      const lower = spread(bounds.lower, width);
-      const upper = spread(bounds.upper, width);
-      for (let start = 0; start < x.length; start += width) {
-        for (let i = start, j = 0; j < width; i++, j++) {
-          const reach = reaches[j]!;
-          const low = Math.max(origin[i]! - reach, lower[j]!);
-          const high = Math.min(origin[i]! + reach, upper[j]!);
-          const slope = slopes[i]!;
-          const moved = slope > 0 ? x[i]! + stepSize * reach : slope < 0 ? x[i]! - stepSize * reach : x[i]!;
-          x[i] = moved < low ? low : moved > high ? high : moved;
-        }
-      }
+      signStep(x, slopes, origin, { reaches: spread(radii, width), limits: limitsOf(bounds, width), stepSize });
     },
     randomStart(x, origin, width, bounds, { draw, onSurface = false }) {
       for (let row = 0, start = 0; start < x.length; row++, start += width) {
         const noise = fillUniform(x.subarray(start, start + width), draw(row), -1, 1);
         let largest = onSurface ? 0 : 1;
         if (onSurface) for (let j = 0; j < width; j++) largest = Math.max(largest, Math.abs(noise[j]!));
-        for (let j = 0; j < width; j++) noise[j] = origin[start + j]! + (radiusAt(radii, j) * noise[j]!) / largest;
+        for (let j = 0; j < width; j++) noise[j] = origin[start + j]! + (valueAt(radii, j) * noise[j]!) / largest;
       }
       this.project(x, origin, width, bounds);
     },
@@ -54,7 +42,7 @@ export function linf(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat 
         let largest = 0;
         for (let j = 0; j < width; j++, i++) {
           const change = Math.abs(x[i]! - origin[i]!);
-          if (change !== 0) largest = Math.max(largest, change / radiusAt(radii, j));
+          if (change !== 0) largest = Math.max(largest, change / valueAt(radii, j));
         }
         result[row] = largest;
       }
@@ -62,3 +50,45 @@ export function linf(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat 
     },
   };
 }
+
+interface SignStep {
+  /** Radius of each feature. */
+  readonly reaches: Float32Array | Float64Array;
+  /** Lower and upper bound of each feature in turn, all finite. */
+  readonly limits: Float64Array;
+  readonly stepSize: number;
+}
+
+/**
+ * x ← clip(x + stepSize · reach · sign(slope)) to ball and bounds, which `x` must be inside of, in one pass over memory. The
+ * signs of a gradient are as good as random, and a branch on them costs more than all the rest; so signs are made of bits,
+ * and what goes too far comes back by min(0, room) = (room - |room|) / 2, which is exact.
+ */
+function signStep(x: Float32Array, slopes: Float32Array, origin: Float32Array, step: SignStep): void {
+  const { reaches, limits, stepSize } = step;
+  const width = reaches.length;
+  const bits = new Int32Array(slopes.buffer, slopes.byteOffset, slopes.length);
+  for (let start = 0; start < x.length; start += width) {
+    for (let i = start, j = 0; j < width; i++, j++) {
+      const magnitude = bits[i]! << 1;
+      const sign = ((bits[i]! >> 31) | 1) & -((magnitude | -magnitude) >>> 31);
+      const reach = reaches[j]!;
+      let moved = x[i]! + stepSize * reach * sign;
+      const roomInBall = sign * (origin[i]! + sign * reach - moved);
+      moved += sign * 0.5 * (roomInBall - Math.abs(roomInBall));
+      const roomInBounds = sign * (limits[2 * j + ((sign + 1) >> 1)]! - moved);
+      x[i] = moved + sign * 0.5 * (roomInBounds - Math.abs(roomInBounds));
+    }
+  }
+}
+
+function limitsOf({ lower, upper }: Bounds, width: number): Float64Array {
+  const limits = new Float64Array(2 * width);
+  for (let j = 0; j < width; j++) {
+    limits[2 * j] = Math.max(valueAt(lower, j), -UNREACHABLE);
+    limits[2 * j + 1] = Math.min(valueAt(upper, j), UNREACHABLE);
+  }
+  return limits;
+}
+
+const UNREACHABLE = 1e300; // stands for infinity, whose difference with itself is not a number

@@ -1,6 +1,6 @@
 import { fillNormal, fillUniform } from "@casemate/tensor";
 import type { Attack } from "./attack.ts";
-import { radiiOf, radiusAt } from "./radii.ts";
+import { radiiOf, valueAt } from "./radii.ts";
 
 export interface NoiseOptions {
   /** Draws tried on each sample. */
@@ -33,7 +33,7 @@ function additiveNoise(name: string, fill: typeof fillNormal, repeats: number): 
         for (let row = 0; row < search.active; row++) {
           const point = fill(x.row(row), search.draw(row, step));
           const center = origin.row(row);
-          for (let j = 0; j < width; j++) point[j] = center[j]! + radiusAt(radii, j) * point[j]!;
+          for (let j = 0; j < width; j++) point[j] = center[j]! + valueAt(radii, j) * point[j]!;
           const radius = threat.radius(point, center, width)[0]!;
           if (radius === 0) continue;
           for (let j = 0; j < width; j++) point[j] = center[j]! + (point[j]! - center[j]!) / radius;

@@ -1,7 +1,7 @@
 import { fillSigns, fillUniform } from "@casemate/tensor";
 import type { Attack } from "./attack.ts";
 import { type Place, searchAlongPath } from "./path-search.ts";
-import { radiusAt } from "./radii.ts";
+import { valueAt } from "./radii.ts";
 import type { Search } from "./search.ts";
 
 export interface PathOptions {
@@ -30,7 +30,7 @@ export function saltAndPepper({ repeats = 3, ...options }: RandomPathOptions = {
       const limits = threshold.row(row);
       const sides = signs.row(row);
       const { lower, upper } = search.model.bounds;
-      for (let j = 0; j < point.length; j++) if (limits[j]! < t) point[j] = radiusAt(sides[j]! > 0 ? upper : lower, j);
+      for (let j = 0; j < point.length; j++) if (limits[j]! < t) point[j] = valueAt(sides[j]! > 0 ? upper : lower, j);
     };
   });
 }
@@ -43,7 +43,7 @@ export function blendedNoise({ repeats = 3, ...options }: RandomPathOptions = {}
     const { lower, upper } = search.model.bounds;
     return towards(
       search,
-      (row, j) => radiusAt(lower, j) + (radiusAt(upper, j) - radiusAt(lower, j)) * noise.row(row)[j]!,
+      (row, j) => valueAt(lower, j) + (valueAt(upper, j) - valueAt(lower, j)) * noise.row(row)[j]!,
     );
   });
 }
@@ -52,7 +52,7 @@ export function blendedNoise({ repeats = 3, ...options }: RandomPathOptions = {}
 export function contrastReduction(options: PathOptions = {}): Attack {
   return pathAttack("Contrast reduction", options, 1, (search) => {
     const { lower, upper } = search.model.bounds;
-    return towards(search, (_, j) => (radiusAt(lower, j) + radiusAt(upper, j)) / 2);
+    return towards(search, (_, j) => (valueAt(lower, j) + valueAt(upper, j)) / 2);
   });
 }
 

@@ -18,7 +18,7 @@ export function radiiOf(epsilon: PerFeature, mask: Uint8Array | undefined): PerF
   return Float32Array.from(mask, (free, i) => (free ? (typeof epsilon === "number" ? epsilon : epsilon[i]!) : 0));
 }
 
-/** The radius of one feature. */
-export function radiusAt(radii: PerFeature, feature: number): number {
-  return typeof radii === "number" ? radii : radii[feature]!;
+/** The value for one feature. */
+export function valueAt(values: PerFeature, feature: number): number {
+  return typeof values === "number" ? values : values[feature]!;
 }

@@ -1,7 +1,7 @@
 import type { Attack } from "./attack.ts";
 import { AttackError } from "./errors.ts";
 import { type ImageShape, imageShape } from "./image.ts";
-import { radiusAt } from "./radii.ts";
+import { valueAt } from "./radii.ts";
 
 export interface SpatialOptions {
   /** Largest shift in pixels, and how many shifts per axis. */
@@ -89,7 +89,7 @@ export function transform(
         const at = (y: number, x: number): number => {
           const feature = channel * channelStride + y * rowStride + x * columnStride;
           const isInside = y >= 0 && y < height && x >= 0 && x < width;
-          return isInside ? image[feature]! : radiusAt(background, channel * channelStride);
+          return isInside ? image[feature]! : valueAt(background, channel * channelStride);
         };
         const [dy, dx] = [fromRow - top, fromColumn - left];
         const upper = (1 - dx) * at(top, left) + dx * at(top, left + 1);

@@ -1,5 +1,5 @@
 import { forEachPixel, type ImageShape } from "./image.ts";
-import { radiiOf, radiusAt } from "./radii.ts";
+import { radiiOf, valueAt } from "./radii.ts";
 import type { Search } from "./search.ts";
 import { type SquareMoves, signOf, windowAt, wordsFor } from "./square-moves.ts";
 
@@ -14,7 +14,7 @@ export function squareLinf(search: Search, shape: ImageShape): SquareMoves {
       for (let channel = 0; channel < shape.channels; channel++) {
         const all = { top: 0, left: 0, rows: shape.height, columns: shape.width };
         forEachPixel(all, shape, channel, (feature, _, column) => {
-          point[feature]! += signOf(signs[channel * shape.width + column]!) * radiusAt(radii, feature);
+          point[feature]! += signOf(signs[channel * shape.width + column]!) * valueAt(radii, feature);
         });
       }
       threat.project(point, origin.row(row), width, model.bounds);
@@ -29,8 +29,8 @@ export function squareLinf(search: Search, shape: ImageShape): SquareMoves {
         const sign = signOf(words[2 + channel]!);
         // From anywhere in the ball a change of 2 epsilon ends on its far side.
         forEachPixel(window, shape, channel, (feature) => {
-          const moved = center[feature]! + sign * radiusAt(radii, feature);
-          point[feature] = Math.min(Math.max(moved, radiusAt(lower, feature)), radiusAt(upper, feature));
+          const moved = center[feature]! + sign * valueAt(radii, feature);
+          point[feature] = Math.min(Math.max(moved, valueAt(lower, feature)), valueAt(upper, feature));
         });
       }
     },

@@ -46,16 +46,14 @@ export function projectOntoLinfBall(x: Float32Array, origin: Float32Array, radiu
  */
 export function projectOntoL2Ball(x: Float32Array, origin: Float32Array, width: number, radius: PerFeature): void {
   const radii = spread(radius, width);
+  const inverse = Float64Array.from(radii, (reach) => (reach === 0 ? 0 : 1 / reach));
+  const pinned = [...radii.keys()].filter((j) => radii[j] === 0);
   for (let row = 0, rows = rowsOf(x, width); row < rows; row++) {
     const start = row * width;
+    for (const j of pinned) x[start + j] = origin[start + j]!;
     let sum = 0;
     for (let j = 0; j < width; j++) {
-      const reach = radii[j]!;
-      if (reach === 0) {
-        x[start + j] = origin[start + j]!;
-        continue;
-      }
-      const change = (x[start + j]! - origin[start + j]!) / reach;
+      const change = (x[start + j]! - origin[start + j]!) * inverse[j]!;
       sum += change * change;
     }
     if (sum <= 1) continue;
