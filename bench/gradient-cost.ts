@@ -5,7 +5,6 @@ import {
   type LossSubgraph,
   type Model,
   openSession,
-  prepare,
   type Session,
   type Value,
 } from "@casemate/onnx";
@@ -44,7 +43,7 @@ async function timed(model: Model, x: AnyTensor): Promise<{ forward: number; bac
     data: BigInt64Array.from({ length: x.shape[0]! }, (_, index) => BigInt(index % classes)),
   };
   const sessions: Session[] = [
-    await openSession(await prepare(model, [])),
+    await openSession(model),
     await openSession(await differentiate(model, { loss: crossEntropy, wrt: ["x"], sample: { x } })),
   ];
   const times: number[][] = [[], []];

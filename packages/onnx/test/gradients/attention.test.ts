@@ -83,7 +83,7 @@ function check(
       ...(scale !== undefined && { scale: float(scale) }),
       ...(softcap !== undefined && { softcap: float(softcap) }),
     },
-    opset: [23, 24],
+    opset: [23, 26],
     free,
     name,
     reference: (inputs, given) =>
