@@ -35,6 +35,9 @@ export function check(
       const known = attack.norms.join(", ");
       throw new AttackError("UNSUPPORTED_THREAT", `${attack.name}: expected a norm of ${known}, got ${norm}`);
     }
+    if (mask && attack.aim === "anywhere") {
+      throw new AttackError("UNSUPPORTED_THREAT", `${attack.name}: expected a threat without a mask, got one with`);
+    }
     const features = typeof epsilon === "number" ? (mask?.length ?? width) : epsilon.length;
     if (features !== width) {
       throw new AttackError("SHAPE_MISMATCH", `threat: expected values for ${width} features, got ${features}`);

@@ -1,4 +1,5 @@
 import { fillUniform } from "@casemate/tensor";
+import type { Rows } from "./active-rows.ts";
 import { isBroken } from "./criterion.ts";
 import { AttackError } from "./errors.ts";
 import { bisect, decideAt, type Place, rowsWhere } from "./path-search.ts";
@@ -11,56 +12,68 @@ import type { Search } from "./search.ts";
  * images hardly ever fit), blended with the sample. Samples for which neither is found leave as failed.
  */
 export async function findStart(search: Search, tries: number): Promise<void> {
-  const { active, x, origin, model, width } = search;
-  const { lower, upper } = model.bounds;
+  const { x, origin, width } = search;
+  const { low, high } = finiteBounds(search);
   const found = search.doubles();
-  for (let row = 0; row < active; row++) {
-    if (search.goal(row).target !== undefined && placeAtReference(search, row)) found.values[row] = 1;
-  }
+  const isOpen = (row: number) => found.values[row] === 0;
+  await startAtReferences(search, found, (row) => search.goal(row).target !== undefined);
+  const noise: Place = (row, attempt, point) => {
+    fillUniform(point, search.draw(row, attempt));
+    for (let j = 0; j < width; j++) point[j] = low[j]! + (high[j]! - low[j]!) * point[j]!;
+  };
   for (let attempt = 0; attempt < tries; attempt++) {
-    const open = rowsWhere(search, (row) => found.values[row] === 0);
+    const open = rowsWhere(search, isOpen);
     if (open.length === 0) break;
-    const place: Place = (row, _, point) => {
-      fillUniform(point, search.draw(row, attempt));
-      for (let j = 0; j < width; j++) {
-        const low = valueAt(lower, j);
-        const high = valueAt(upper, j);
-        if (!Number.isFinite(high - low)) {
-          throw new AttackError("UNSUPPORTED_MODEL", `decision attacks: expected finite bounds, got [${low}, ${high}]`);
-        }
-        point[j] = low + (high - low) * point[j]!;
-      }
-    };
-    const decisions = await decideAt(search, open, place, () => 1);
+    const decisions = await decideAt(search, open, noise, () => attempt);
     for (const [index, row] of open.entries()) {
       if (!decisions[index]) continue;
       found.values[row] = 1;
-      place(row, 1, x.row(row));
+      noise(row, attempt, x.row(row));
+      search.pin(row, x.row(row));
     }
   }
-  for (const row of rowsWhere(search, (each) => found.values[each] === 0)) {
-    if (placeAtReference(search, row)) found.values[row] = 1;
-  }
+  await startAtReferences(search, found, isOpen);
   search.dismiss(
     (row) => found.values[row] === 0 && `no starting point: none of ${tries} random images was adversarial`,
   );
 
   const far = search.floats();
   far.values.set(x.values);
-  const low = search.doubles();
-  const high = search.doubles();
-  high.values.fill(1);
+  const standing = search.doubles();
+  const adversarial = search.doubles();
+  adversarial.values.fill(1);
   const blend: Place = (row, t, point) => {
     const near = origin.row(row);
     const end = far.row(row);
     for (let j = 0; j < width; j++) point[j] = (1 - t) * near[j]! + t * end[j]!;
   };
-  await bisect(search, low, high, blend, () => BLEND_TOLERANCE);
-  for (let row = 0; row < search.active; row++) blend(row, high.values[row]!, x.row(row));
+  await bisect(search, standing, adversarial, blend, () => BLEND_TOLERANCE);
+  for (let row = 0; row < search.active; row++) blend(row, adversarial.values[row]!, x.row(row));
 }
 
-/** Moves the sample to the nearest clean one of a fitting class; false if there is none. */
-function placeAtReference(search: Search, row: number): boolean {
+/** Moves samples to the nearest clean one of a fitting class, where there is one and masked features do not matter to it. */
+async function startAtReferences(
+  search: Search,
+  found: Rows<Float64Array>,
+  wants: (row: number) => boolean,
+): Promise<void> {
+  const nearest = new Map(
+    rowsWhere(search, wants).flatMap((row) => {
+      const reference = nearestReference(search, row);
+      return reference ? [[row, reference] as const] : [];
+    }),
+  );
+  const rows = [...nearest.keys()];
+  const place: Place = (row, _, point) => point.set(nearest.get(row)!);
+  const decisions = await decideAt(search, rows, place, () => 1);
+  for (const row of rows.filter((_, index) => decisions[index])) {
+    found.values[row] = 1;
+    search.x.row(row).set(nearest.get(row)!);
+    search.pin(row, search.x.row(row));
+  }
+}
+
+function nearestReference(search: Search, row: number): Float32Array | undefined {
   const goal = search.goal(row);
   const origin = search.origin.row(row);
   let nearest: Float32Array | undefined;
@@ -74,8 +87,17 @@ function placeAtReference(search: Search, row: number): boolean {
     nearest = input;
     smallest = sum;
   }
-  if (nearest) search.x.row(row).set(nearest);
-  return nearest !== undefined;
+  return nearest;
+}
+
+/** The bounds of each feature. Throws an AttackError where they are not finite, since there is nothing to draw from. */
+function finiteBounds({ model: { bounds }, width }: Search): { low: Float64Array; high: Float64Array } {
+  const low = Float64Array.from({ length: width }, (_, j) => valueAt(bounds.lower, j));
+  const high = Float64Array.from({ length: width }, (_, j) => valueAt(bounds.upper, j));
+  const open = low.findIndex((each, j) => !Number.isFinite(high[j]! - each));
+  if (open < 0) return { low, high };
+  const got = `[${low[open]}, ${high[open]}] at feature ${open}`;
+  throw new AttackError("UNSUPPORTED_MODEL", `decision attacks: expected finite bounds, got ${got}`);
 }
 
 /** As in the authors' HopSkipJump. */

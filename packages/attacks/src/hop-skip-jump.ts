@@ -117,6 +117,7 @@ class BoundaryWalk {
         const center = x.row(row);
         for (let j = 0; j < width; j++) point[j] = center[j]! + delta * point[j]!;
         clip(point, lower, upper);
+        this.#search.pin(row, point);
       }
       const probes = points.subarray(0, count * width);
       const decisions = await this.#search.decide(probes, owners.subarray(0, count));

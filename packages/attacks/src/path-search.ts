@@ -28,6 +28,7 @@ export async function* searchAlongPath(
   await bisect(search, low, high, place, () => 2 ** -bisections / steps);
   for (let row = 0; row < search.active; row++) {
     place(row, high.values[row]!, search.x.row(row));
+    search.pin(row, search.x.row(row));
     search.keepNearest(row, search.x);
   }
   search.dismiss();
@@ -52,7 +53,7 @@ export async function bisect(
   }
 }
 
-/** The decisions for some rows, each at its own share of its path. */
+/** The decisions for some rows, each at its own share of its path, with masked features left alone. */
 export function decideAt(
   search: Search,
   rows: readonly number[],
@@ -61,7 +62,9 @@ export function decideAt(
 ): Promise<Uint8Array> {
   const points = new Float32Array(rows.length * search.width);
   for (const [index, row] of rows.entries()) {
-    place(row, share(row), points.subarray(index * search.width, (index + 1) * search.width));
+    const point = points.subarray(index * search.width, (index + 1) * search.width);
+    place(row, share(row), point);
+    search.pin(row, point);
   }
   return search.decide(points, rows);
 }

@@ -108,6 +108,14 @@ export class Search {
     };
   }
 
+  /** Takes the features of `point` that the threat's mask does not let change back to where they were in row `row`. */
+  pin(row: number, point: Float32Array): void {
+    const { mask } = this.threat;
+    if (!mask) return;
+    const origin = this.origin.row(row);
+    for (let j = 0; j < point.length; j++) if (!mask[j]) point[j] = origin[j]!;
+  }
+
   /** Moves every row to a random point of the ball. */
   randomStart({ onSurface = false } = {}): void {
     const { bounds } = this.model;

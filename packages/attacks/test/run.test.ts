@@ -4,6 +4,7 @@ import {
   type Attack,
   AttackError,
   apgdCe,
+  blendedNoise,
   fgsm,
   gaussianNoise,
   hopSkipJump,
@@ -13,6 +14,8 @@ import {
   type Progress,
   pgd,
   run,
+  saltAndPepper,
+  spatial,
   square,
   stream,
 } from "../src/index.ts";
@@ -136,6 +139,29 @@ describe("a run", () => {
     expect(samples.map(({ status }) => status)).toEqual(["robust", "robust"]);
     expect(samples[1]!.margin).toBeCloseTo(4e-5, 6);
     expect(borderline).toBe(1);
+  });
+});
+
+describe("a mask", () => {
+  const mask = Uint8Array.from({ length: 36 }, (_, j) => (j % 3 === 0 ? 0 : 1));
+  const all = [...attacks, hopSkipJump({ iterations: 2 }), saltAndPepper(), blendedNoise()].map((attack) => ({
+    attack,
+    name: `${attack.name} ${JSON.stringify(attack.parameters)}`,
+  }));
+
+  test.each(all)("keeps its features as they were: $name", async ({ attack }) => {
+    const { samples, curve } = await run(model, x, labels, linf(0.8, { mask }), { attack });
+    for (const { adversarial, sample } of samples) {
+      const pinned = adversarial?.filter((_, j) => !mask[j]) ?? [];
+      for (const [i, value] of pinned.entries()) expect(value).toBe(x.data[sample * 36 + 3 * i]);
+    }
+    expect(curve[0]!.broken).toBeGreaterThan(2);
+    expect(curve[0]!.failed).toBe(0);
+  });
+
+  test("is refused by an attack that moves all features at once", async () => {
+    const running = run(model, x, labels, linf(0.8, { mask }), { attack: spatial() });
+    await expect(running).rejects.toThrow("Spatial: expected a threat without a mask");
   });
 });
 

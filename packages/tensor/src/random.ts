@@ -61,13 +61,13 @@ export function fillUniform(target: Float32Array, draw: Draw, lower = 0, upper =
 
 /** Fills `target` with standard normal numbers, by Box and Muller. */
 export function fillNormal(target: Float32Array, draw: Draw): Float32Array {
-  const even = target.length - (target.length % 2);
-  const words = fillWords(new Uint32Array(target.length + (target.length % 2)), draw);
+  const isEven = target.length % 2 === 0;
+  const words = isEven ? wordsOver(target, draw) : fillWords(new Uint32Array(target.length + 1), draw);
   for (let i = 0; i < words.length; i += 2) {
     const radius = Math.sqrt(-2 * Math.log((words[i]! + 0.5) * 2 ** -32)); // + 0.5 keeps log(0) out
     const angle = words[i + 1]! * (2 * Math.PI * 2 ** -32);
     target[i] = radius * Math.cos(angle);
-    if (i < even) target[i + 1] = radius * Math.sin(angle);
+    if (i + 1 < target.length) target[i + 1] = radius * Math.sin(angle);
   }
   return target;
 }
