@@ -290,3 +290,29 @@ checkRules([
   rotary({ interleaved: 1 }, positions, undefined),
   rotary({ partial: 4 }, positions, undefined),
 ]);
+
+/** [batch, length, heads · size] as [batch, heads, length, size], or back where `length` and `heads` change places. */
+function swapHeads(x: Numbers, [batch, length, heads, size]: readonly [number, number, number, number]): number[] {
+  return Array.from({ length: batch * heads * length * size }, (_, flat) => {
+    const [row, each] = [Math.floor(flat / size), flat % size];
+    const [sample, head, place] = [Math.floor(row / (heads * length)), Math.floor(row / length) % heads, row % length];
+    return x[((sample * length + place) * heads + head) * size + each]!;
+  });
+}
+
+const angles = numbersOf(uniform([2, 4, 4], { seed: 2 }));
+checkRules([
+  {
+    op: "RotaryEmbedding",
+    name: "heads side by side, angles per place",
+    inputs: [uniform([2, 4, 24]), floats([2, 4, 4], angles.map(Math.cos)), floats([2, 4, 4], angles.map(Math.sin))],
+    constants: [1, 2],
+    attributes: { num_heads: 3 },
+    opset: [23, 26],
+    reference: ([x = [], cosines = [], sines = []]) => {
+      const places = Array.from({ length: 8 }, (_, place) => place);
+      const turned = rotate(swapHeads(x, [2, 4, 3, 8]), [2, 3, 4, 8], cosines, sines, places, {});
+      return swapHeads(turned, [2, 3, 4, 8]);
+    },
+  },
+]);
