@@ -4,6 +4,7 @@ import { parseCsv } from "./csv.ts";
 import { DataError } from "./data-error.ts";
 import { type Dataset, rangeOf } from "./dataset.ts";
 import { kindOf, readBytes } from "./files.ts";
+import { samplesOfFolder } from "./image-folder.ts";
 import { samplesOfJsonLines } from "./json-lines.ts";
 import { decodeNpy } from "./npy.ts";
 import { samplesOfArrays, samplesOfNpz } from "./npz.ts";
@@ -28,7 +29,7 @@ export async function readDataset(path: string, options: ReadOptions = {}): Prom
 
 async function readSamples(path: string, options: ReadOptions): Promise<Samples> {
   const { maximumBytes = DEFAULT_MAXIMUM_BYTES } = options;
-  if ((await kindOf(path)) === "folder") throw new DataError("UNKNOWN_FORMAT", path);
+  if ((await kindOf(path)) === "folder") return samplesOfFolder(path, options);
   const bytes = await readBytes(path, maximumBytes);
   if (bytes.length === 0) throw new DataError("EMPTY", `${path}: expected a data set, got an empty file`);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
