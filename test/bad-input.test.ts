@@ -13,11 +13,11 @@ const write = (name: string, content: string | Uint8Array): string => {
   return path;
 };
 
-const model = join(iris, "model.onnx");
+const model = join(iris, "iris-mlp.onnx");
 const data = join(iris, "test.csv");
 const table = readFileSync(data, "utf8").trimEnd().split("\n");
 const bytes = readFileSync(model);
-const contract = JSON.parse(readFileSync(join(iris, "model.contract.json"), "utf8"));
+const contract = JSON.parse(readFileSync(join(iris, "iris-mlp.contract.json"), "utf8"));
 const contractWith = (change: (copy: typeof contract) => void): string => {
   const copy = structuredClone(contract);
   change(copy);

@@ -33,7 +33,7 @@ describe("help", () => {
 
 describe("inspect", () => {
   test("says what is in a model and how each operator is differentiated", async () => {
-    const { code, stdout } = await casemate(["inspect", join(iris, "model.onnx")]);
+    const { code, stdout } = await casemate(["inspect", join(iris, "iris-mlp.onnx")]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/input\s+X float32 \[\?, 4\]/);
     expect(stdout).toMatch(/^MatMul +3 {2}exact$/m);
@@ -61,7 +61,7 @@ describe("contract", () => {
     const out = join(folder, "iris.contract.json");
     const drafted = await casemate([
       "contract",
-      join(iris, "model.onnx"),
+      join(iris, "iris-mlp.onnx"),
       "--data",
       join(iris, "test.csv"),
       "--out",
@@ -74,7 +74,7 @@ describe("contract", () => {
     expect(inputs[0]).toMatchObject({ name: "X", dtype: "float32", shape: [null, 4], kind: "tabular" });
     expect(output.classes).toEqual(["setosa", "versicolor", "virginica"]);
     const audited = await casemate([
-      ...["audit", join(iris, "model.onnx"), "--contract", out, "--data", join(iris, "test.csv")],
+      ...["audit", join(iris, "iris-mlp.onnx"), "--contract", out, "--data", join(iris, "test.csv")],
       ...["--profile", "quick", "--out", join(folder, "drafted")],
     ]);
     expect(audited.code).toBe(0);
@@ -136,7 +136,16 @@ describe("an audit of two models", () => {
 
 test("a classifier from scikit-learn is audited with its own table", async () => {
   const out = join(folder, "iris");
-  const args = ["audit", join(iris, "model.onnx"), "--data", join(iris, "test.csv"), "--epsilon", "0.1", "--out", out];
+  const args = [
+    "audit",
+    join(iris, "iris-mlp.onnx"),
+    "--data",
+    join(iris, "test.csv"),
+    "--epsilon",
+    "0.1",
+    "--out",
+    out,
+  ];
   const { code, stdout } = await casemate(args);
   expect(code).toBe(0);
   expect(stdout).toMatch(/Accuracy on clean samples +98\.3% \(59 of 60\)/);

@@ -41,7 +41,7 @@ async function* run({ subject, signal }: CheckContext): AsyncGenerator<CheckProg
     queries: { forward: samples.length, backward: 0 },
     metrics: [proportion("accuracy.clean", right, samples.length)],
     samples: { index: samples, status, prediction: predictions, distance: predictions.map(() => null) },
-    assumptions: classifier.edits,
+    assumptions: classifier.edits.map((edit) => `The copy that is attacked: ${edit}.`),
   };
 }
 
