@@ -35,9 +35,9 @@ export function consoleOf({ stdout, stderr, env }: Streams): Console {
   const wantsColour = (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
   const isLive = stderr.isTTY === true && env.TERM !== "dumb";
   return {
-    print: (line) => void stdout.write(`${line}\n`),
-    error: (line) => void stderr.write(isLive ? `${CLEAR_LINE}${line}\n` : `${line}\n`),
-    draw: (line) => void (isLive && stderr.write(`${CLEAR_LINE}${line}`)),
+    print: (line) => void stdout.write(`${harmless(line)}\n`),
+    error: (line) => void stderr.write(`${isLive ? CLEAR_LINE : ""}${harmless(line)}\n`),
+    draw: (line) => void (isLive && stderr.write(`${CLEAR_LINE}${harmless(line)}`)),
     isLive,
     columns: stderr.columns ?? 80,
     paint: paintFor(wantsColour && stderr.isTTY === true),
@@ -45,13 +45,20 @@ export function consoleOf({ stdout, stderr, env }: Streams): Console {
   };
 }
 
-const CLEAR_LINE = "\r\u001b[2K";
+const ESCAPE = "\u001b";
+const CLEAR_LINE = `\r${ESCAPE}[2K`;
+const CONTROL = new RegExp(`(${ESCAPE}\\[\\d{1,2}m)|[^\\P{Cc}\\n\\t]`, "gu");
+
+/** Text in which only colours are left of what steers a terminal: names in a foreign model may hold anything. */
+function harmless(text: string): string {
+  return text.replace(CONTROL, (_, colour: string | undefined) => colour ?? "\ufffd");
+}
 
 function paintFor(isColoured: boolean): Paint {
   const brush =
     ([on, off]: readonly [number, number]) =>
     (text: string) =>
-      isColoured ? `\u001b[${on}m${text}\u001b[${off}m` : text;
+      isColoured ? `${ESCAPE}[${on}m${text}${ESCAPE}[${off}m` : text;
   return {
     bold: brush(COLOURS.bold),
     dim: brush(COLOURS.dim),

@@ -64,11 +64,17 @@ function evidenceOf(attacks: readonly FinishedCheck[]): readonly Evidence[] {
   }));
 }
 
-/** One warning for each kind, with everything that was seen of it. */
+/** One warning for each kind, with everything that was seen of it; what all of them conclude is said once. */
 function mergedById(warnings: readonly ValidityWarning[]): readonly ValidityWarning[] {
   return [...new Set(warnings.map(({ id }) => id))].map((id) => {
     const same = warnings.filter((warning) => warning.id === id);
-    return { ...same[0]!, message: same.map(({ message }) => message).join("; ") };
+    const parts = same.map(({ message }) => message.split(": "));
+    const conclusions = new Set(parts.map((part) => part.slice(1).join(": ")));
+    const message =
+      conclusions.size === 1
+        ? [parts.map((part) => part[0]).join("; "), ...conclusions].filter((part) => part !== "").join(": ")
+        : same.map((each) => each.message).join("; ");
+    return { ...same[0]!, message };
   });
 }
 
