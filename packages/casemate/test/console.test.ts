@@ -32,8 +32,11 @@ test("a line replaces the bar that is drawn", () => {
   expect(err()).toBe("\r\u001b[2Kbar\r\u001b[2Kline\n");
 });
 
-test.each([{ NO_COLOR: "1" }, { TERM: "dumb" }])("%j takes the colours away", (env) => {
-  expect(streams(true, env).console.printPaint.green("plain")).toBe("plain");
+test.each([
+  ["NO_COLOR", "1"],
+  ["TERM", "dumb"],
+])("%s=%s takes the colours away", (name, value) => {
+  expect(streams(true, { [name]: value }).console.printPaint.green("plain")).toBe("plain");
 });
 
 test("an empty NO_COLOR says nothing, as its definition has it", () => {
