@@ -48,7 +48,7 @@ async function activationBytes(path: string): Promise<number> {
 /** The largest sum of resident memory that the command and its children reached, in bytes. */
 async function peakOf(args: readonly string[]): Promise<number> {
   const command = spawn(process.execPath, [join(root, "packages/casemate/bin/casemate.mjs"), ...args], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: "ignore",
   });
   let peak = 0;
   const timer = setInterval(() => {

@@ -13,9 +13,10 @@ import {
   type ValueInfo,
 } from "@casemate/onnx";
 import { type AnyTensor, type Shape, sizeOf, type Tensor, tensor } from "@casemate/tensor";
-import type { Bounds, GradientClassifier, Loss, LossGradient } from "./classifier.ts";
+import type { Bounds, GradientClassifier, LossGradient } from "./classifier.ts";
 import { AttackError } from "./errors.ts";
 import { fromFloat32, toFloat32 } from "./float-input.ts";
+import { GradientSessions } from "./gradient-sessions.ts";
 import { lossSubgraph } from "./losses.ts";
 
 export interface ClassifierOptions {
@@ -68,19 +69,14 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
   };
   const sessionOptions = { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
   const session = await openSession(forward, sessionOptions);
-  const gradients = new Map<Loss, Promise<Session>>();
   const [example] = await runInBatches(session, [exposed.output], batches, trial, {});
   const classes = example!.shape.at(-1)!;
 
-  const gradientSession = (loss: Loss): Promise<Session> => {
-    const known = gradients.get(loss);
-    if (known) return known;
+  const gradients = new GradientSessions(forward, async (loss) => {
     const subgraph = lossSubgraph(loss, classes);
-    const compiled = differentiate(forward, { loss: subgraph, wrt: [input.name], output: exposed.output, sample });
-    const opened = compiled.then((derived) => openSession(derived, sessionOptions));
-    gradients.set(loss, opened);
-    return opened;
-  };
+    const derived = await differentiate(forward, { loss: subgraph, wrt: [input.name], output: exposed.output, sample });
+    return openSession(derived, sessionOptions);
+  });
 
   return {
     inputShape,
@@ -94,7 +90,7 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
       return logits!;
     },
     async lossGradient(x, labels, loss, targets): Promise<LossGradient> {
-      const compiled = await gradientSession(loss);
+      const compiled = await gradients.get(loss);
       const names = [exposed.output, "loss", `gradient/${input.name}`];
       const classFeeds: Record<string, Int32Array> = loss.startsWith("targeted")
         ? { labels, targets: targets! }
@@ -104,10 +100,7 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
     },
     async dispose() {
       await session.dispose();
-      for (const opened of gradients.values()) {
-        const compiled = await opened.catch(() => undefined); // one that never opened holds nothing
-        await compiled?.dispose();
-      }
+      await gradients.dispose();
     },
   };
 }
