@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { inflateRawSync } from "node:zlib";
 import { readModel } from "@casemate/onnx";
 import { type Tensor, tensor } from "@casemate/tensor";
@@ -9,9 +10,9 @@ const folder = new URL("../../../examples/digits/", import.meta.url);
 export type DigitsModel = "mnist-standard" | "mnist-masked" | "mnist-robust";
 
 /** One of the example's models, as a classifier of images in [0, 1]. */
-export async function openDigits(name: DigitsModel): Promise<OnnxClassifier> {
-  const model = await readModel(new URL(`${name}.onnx`, folder).pathname);
-  return openClassifier(model, { bounds: { lower: 0, upper: 1 }, threads: 1 });
+export async function openDigits(name: DigitsModel, threads = 1): Promise<OnnxClassifier> {
+  const model = await readModel(fileURLToPath(new URL(`${name}.onnx`, folder)));
+  return openClassifier(model, { bounds: { lower: 0, upper: 1 }, threads });
 }
 
 /** The example's 500 test digits, scaled to [0, 1], and their labels. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { distances, type Norm } from "@casemate/tensor";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import {
   type AttackResult,
   apgdCe,
@@ -115,6 +115,22 @@ describe.each(vectors.autoattack)("on $model", (row) => {
     expect(curve[0]!.robust).toBeLessThan(row.model === "mnist-robust" ? 97 : 80);
   });
 });
+
+test.each(["mnist-standard", "mnist-masked", "mnist-robust"] as const)(
+  "on %s neither batch size nor threads change a bit of the result",
+  async (name) => {
+    const two = await openDigits(name, 2);
+    onTestFinished(() => two.dispose());
+    const part = { ...x, shape: [40, 1, 28, 28], data: x.data.subarray(0, 40 * 784) };
+    const options = { attack: pgd({ steps: 6 }), seed: 3 };
+    const attacked = (model: OnnxClassifier, batchSize: number) =>
+      run(model, part, labels.slice(0, 40), linf(0.15), { ...options, batchSize });
+    const reference = await attacked(models.get(name)!, 64);
+    for (const other of [attacked(models.get(name)!, 1), attacked(models.get(name)!, 7), attacked(two, 13)]) {
+      expect((await other).samples).toEqual(reference.samples);
+    }
+  },
+);
 
 /** The size of a perturbation; of L0, as the reference counts it, features that change by more than 1e-6. */
 function sizeOf(measure: Norm, { sample, adversarial }: SampleResult): number {
