@@ -177,6 +177,17 @@ describe("a gate", () => {
   });
 });
 
+test("checks that cannot run are failed, and the audit ends with 3", async () => {
+  const out = join(folder, "failed");
+  const { code, stdout } = await casemate(["audit", standard, ...quick, "--device", "abacus", "--out", out]);
+  expect(code).toBe(3);
+  expect(stdout).toMatch(/failed mnist-standard: FGSM: .*abacus/);
+  const { status, subjects } = readReport(out);
+  expect(status).toBe("complete");
+  const outcomes = subjects[0].checks.map((check: Report) => [check.status, check.metrics.length]);
+  expect(new Set(outcomes.map(String))).toEqual(new Set(["failed,0"]));
+});
+
 describe("an audit that ends early", () => {
   const long = (out: string) => ["audit", robust, "--data", data, "--epsilon", "0.3", "--samples", "200", "--out", out];
 

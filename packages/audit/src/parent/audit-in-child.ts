@@ -41,7 +41,8 @@ export async function* auditInChild(
         assembly.add(message.event);
         yield message.event;
       } else if (message.type === "failed") {
-        throw refusal(message);
+        if (message.code !== undefined || !assembly.hasStarted) throw refusal(message);
+        child.end({ reason: "crash", message: `the audit failed: ${message.message}` });
       }
     }
     const interruption = child.isComplete ? undefined : (child.interruption ?? crash(child));
