@@ -122,6 +122,11 @@ const cases: readonly Case[] = [
   },
   {
     name: "labels out of range",
+    args: withData("number.csv", `${table[0]}\n5.1,3.5,1.4,0.2,3\n`),
+    says: /sample 0: expected a label from 0 to 2, got 3/,
+  },
+  {
+    name: "labels that the contract does not know",
     args: withData("label.csv", `${table.slice(0, 3).join("\n")}\n5.1,3.5,1.4,0.2,tulip\n`),
     says: /label 'tulip' is not among the contract's classes/,
   },
