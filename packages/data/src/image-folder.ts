@@ -26,8 +26,11 @@ export async function samplesOfFolder(folder: string, options: ReadOptions): Pro
     await refuseOutside(root, where);
     const bytes = await readBytes(where, maximumBytes);
     digests.set(file, digestOf(bytes));
-    const image = resized(decodeImage(bytes, where, maximumBytes), options);
-    if (!first) data = new Float32Array(elementsOf(image, files.length, folder, maximumBytes));
+    const decoded = decodeImage(bytes, where, maximumBytes);
+    const { width, height } = options.resize ?? decoded;
+    const elements = elementsOf({ ...decoded, width, height }, files.length, folder, maximumBytes);
+    if (!first) data = new Float32Array(elements);
+    const image = resizeBilinear(decoded, width, height);
     first ??= image;
     refuseDifferent(image, first, where, files[0]!);
     place(image, data, i, layout);
@@ -105,10 +108,6 @@ function decodeImage(bytes: Uint8Array, where: string, maximumBytes: number): Im
   if (starts === "\x89PNG\r\n\x1a\n") return decodePng(bytes, where, maximumBytes);
   if (starts.startsWith("\xff\xd8\xff")) return decodeJpeg(bytes, where);
   throw new DataError("UNKNOWN_FORMAT", `${where}: expected a PNG or JPEG image, got something else`);
-}
-
-function resized(image: Image, { resize }: ReadOptions): Image {
-  return resize ? resizeBilinear(image, resize.width, resize.height) : image;
 }
 
 function elementsOf({ width, height, channels }: Image, count: number, folder: string, maximumBytes: number): number {

@@ -1,6 +1,6 @@
 import { DataError } from "./data-error.ts";
 import { encodeLabels } from "./labels.ts";
-import type { ReadOptions } from "./options.ts";
+import { DEFAULT_MAXIMUM_BYTES, type ReadOptions } from "./options.ts";
 import type { Samples } from "./samples.ts";
 
 /** Named columns and their cells, as text or as JSON gave them. */
@@ -30,10 +30,11 @@ export function samplesOfTable({ names, rows }: Table, path: string, options: Re
   if (features.length === 0) throw new DataError("EMPTY", `${path}: expected columns beside the labels, got none`);
   const shape = [rows.length, features.length];
   requireSize(shape, path, options);
-  const data = Float32Array.from({ length: rows.length * features.length }, (_, i) => {
-    const row = Math.floor(i / features.length);
-    return features[i % features.length]!.read(rows[row]![features[i % features.length]!.column], row);
-  });
+  const data = new Float32Array(rows.length * features.length);
+  let at = 0;
+  for (const [i, row] of rows.entries()) {
+    for (const { column, read } of features) data[at++] = read(row[column], i);
+  }
   return { shape, data, labels, featureNames: features.map(({ name }) => name), sourceDtype: "text" };
 }
 
@@ -70,9 +71,10 @@ function requireNames(names: readonly string[], path: string, { label, oneHot = 
   }
 }
 
-function requireSize(shape: readonly [number, number] | number[], path: string, { maximumBytes }: ReadOptions): void {
+function requireSize(shape: readonly number[], path: string, options: ReadOptions): void {
+  const { maximumBytes = DEFAULT_MAXIMUM_BYTES } = options;
   const bytes = shape[0]! * shape[1]! * 4;
-  if (maximumBytes !== undefined && bytes > maximumBytes) {
+  if (bytes > maximumBytes) {
     throw new DataError(
       "LIMIT_EXCEEDED",
       `${path}: expected at most ${maximumBytes} bytes, got ${bytes} for [${shape}]`,
