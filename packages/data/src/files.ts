@@ -12,8 +12,9 @@ export async function kindOf(path: string): Promise<"file" | "folder"> {
   throw new DataError("UNREADABLE_FILE", `${path}: expected a file or a folder, got something else`);
 }
 
-/** The whole content of a file. Throws LIMIT_EXCEEDED before reading a file of more than `maximumBytes`. */
+/** The whole content of a regular file (opening a pipe could wait for ever). Throws LIMIT_EXCEEDED before reading a file of more than `maximumBytes`. */
 export async function readBytes(path: string, maximumBytes: number): Promise<Uint8Array> {
+  if ((await kindOf(path)) !== "file") throw new DataError("UNREADABLE_FILE", `${path}: expected a file, got a folder`);
   let handle: Awaited<ReturnType<typeof open>> | undefined;
   try {
     handle = await open(path);

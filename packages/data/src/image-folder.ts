@@ -69,6 +69,7 @@ async function listingOf(folder: string, maximumBytes: number): Promise<Listing>
 
 async function listedInCsv(folder: string, maximumBytes: number): Promise<Listing> {
   const path = join(folder, "labels.csv");
+  await refuseOutside(await realpath(folder), path);
   const bytes = await readBytes(path, maximumBytes);
   const { names, rows } = parseCsv(bytes, path);
   const [file, label] = [names.indexOf("file"), names.indexOf("label")];
@@ -96,8 +97,7 @@ async function visibleNames(folder: string): Promise<string[]> {
 
 /** A name in labels.csv, or a link, may point anywhere. */
 async function refuseOutside(root: string, path: string): Promise<void> {
-  if ((await kindOf(path)) !== "file")
-    throw new DataError("UNKNOWN_FORMAT", `${path}: expected an image, got a folder`);
+  if ((await kindOf(path)) !== "file") throw new DataError("UNKNOWN_FORMAT", `${path}: expected a file, got a folder`);
   if (!(await realpath(path)).startsWith(root.endsWith(sep) ? root : root + sep)) {
     throw new DataError("UNSAFE_PATH", `${path}: expected a file inside ${root}, got one outside`);
   }

@@ -1,5 +1,6 @@
 import { sizeOf } from "@casemate/tensor";
 import { DataError } from "./data-error.ts";
+import { excerpt } from "./excerpt.ts";
 import { decodeText } from "./files.ts";
 import { encodeLabels } from "./labels.ts";
 import { pairAmong } from "./npz.ts";
@@ -84,10 +85,7 @@ function shapeOf(value: unknown): number[] {
 function flatten(value: unknown, [size, ...inner]: readonly number[], where: string): number[] {
   if (size === undefined) {
     if (typeof value === "number") return [value];
-    throw new DataError(
-      "NOT_NUMERIC",
-      `${where}: expected numbers, nested as in line 1, got ${JSON.stringify(value)?.slice(0, 40)}`,
-    );
+    throw new DataError("NOT_NUMERIC", `${where}: expected numbers, nested as in line 1, got ${excerpt(value)}`);
   }
   if (!Array.isArray(value) || value.length !== size) {
     const got = Array.isArray(value) ? value.length : "no list";

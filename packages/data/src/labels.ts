@@ -1,13 +1,14 @@
 import { DataError } from "./data-error.ts";
+import { excerpt } from "./excerpt.ts";
 import type { Labels } from "./samples.ts";
 
 /**
  * Labels as classes: whole numbers from 0 stay what they are; if any label is a word, all become positions among the distinct
- * labels, sorted by code unit. `place` names the i-th label in a message. Throws BAD_LABEL.
+ * labels, sorted by code unit. `place` names the i-th label in a message. Throws BAD_LABEL, also for "nan" among numbers.
  */
 export function encodeLabels(values: readonly unknown[], place: (i: number) => string): Labels {
   const texts = values.map((value, i) => textOf(value, place(i)));
-  if (texts.every((text) => Number.isFinite(Number(text)))) {
+  if (texts.every((text) => Number.isFinite(Number(text)) || isNotFinite(text))) {
     return { labels: wholeLabels(texts.map(Number), place) };
   }
   const labelNames = [...new Set(texts)].sort();
@@ -25,10 +26,15 @@ export function wholeLabels(values: ArrayLike<number>, place: (i: number) => str
   return labels;
 }
 
+/** Whether text stands for a number that is none, as other tools write it. */
+export function isNotFinite(text: string): boolean {
+  return /^[+-]?(nan|inf|infinity)$/i.test(text.trim());
+}
+
 function textOf(value: unknown, place: string): string {
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value === "string" && value.trim() !== "") return value.trim();
-  throw badLabel(place, "a label", value === undefined || value === "" ? "nothing" : JSON.stringify(value));
+  throw badLabel(place, "a label", excerpt(value));
 }
 
 function badLabel(place: string, expected: string, got: string): DataError {

@@ -61,7 +61,7 @@ export function samplesOfArrays(x: Located, y: Located, maximumBytes: number): O
   return { shape, data: toFloat32(x), labels: { labels }, sourceDtype: dtype };
 }
 
-const FIXED_TIME = "1980-01-01"; // the same arrays give the same bytes
+const FIXED_TIME = "1980-01-01T00:00:00"; // local time, as zip stores it: the same arrays give the same bytes everywhere
 const PAIRS = [
   ["x", "y"],
   ["X", "Y"],

@@ -1,5 +1,6 @@
 import { DataError } from "./data-error.ts";
-import { encodeLabels } from "./labels.ts";
+import { excerpt } from "./excerpt.ts";
+import { encodeLabels, isNotFinite } from "./labels.ts";
 import { DEFAULT_MAXIMUM_BYTES, type ReadOptions } from "./options.ts";
 import type { Samples } from "./samples.ts";
 
@@ -87,29 +88,27 @@ function numberFeature(name: string, column: number, path: string): Feature {
     const number = typeof cell === "string" && cell.trim() !== "" ? Number(cell) : cell;
     if (typeof number === "boolean") return Number(number);
     const place = `${path}, row ${row + 1}, column '${name}'`;
-    if (typeof number !== "number" || (Number.isNaN(number) && !isNotFinite(cell))) {
-      const got = cell === "" || cell === null || cell === undefined ? "nothing" : `'${String(cell).slice(0, 40)}'`;
-      throw new DataError("NOT_NUMERIC", `${place}: expected a number (categories: option oneHot), got ${got}`);
+    if (typeof number !== "number" || (Number.isNaN(number) && !isNotFinite(String(cell)))) {
+      throw new DataError(
+        "NOT_NUMERIC",
+        `${place}: expected a number (categories: option oneHot), got ${excerpt(cell)}`,
+      );
     }
     if (!Number.isFinite(Math.fround(number))) {
-      throw new DataError("NOT_FINITE", `${place}: expected a finite float32 number, got ${String(cell)}`);
+      throw new DataError("NOT_FINITE", `${place}: expected a finite float32 number, got ${excerpt(cell)}`);
     }
     return number;
   };
   return { name, column, read };
 }
 
-function isNotFinite(cell: unknown): boolean {
-  return typeof cell === "string" && /^[+-]?(nan|inf|infinity)$/i.test(cell.trim());
-}
-
 function oneHotFeatures(rows: Table["rows"], name: string, column: number, path: string): Feature[] {
-  const categoryOf = (cell: unknown): string => String(cell ?? "").trim();
+  const categoryOf = (cell: unknown): string => (typeof cell === "object" ? "" : String(cell ?? "").trim());
   const missing = rows.findIndex((row) => categoryOf(row[column]) === "");
   if (missing >= 0) {
     throw new DataError(
       "NOT_NUMERIC",
-      `${path}, row ${missing + 1}, column '${name}': expected a category, got nothing`,
+      `${path}, row ${missing + 1}, column '${name}': expected a category, got ${excerpt(rows[missing]![column])}`,
     );
   }
   const categories = [...new Set(rows.map((row) => categoryOf(row[column])))].sort();

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
 import { readDataset } from "@casemate/data";
@@ -145,6 +145,9 @@ describe("a folder", () => {
     await expectRefusal(readDataset(join(folder, "inside")), "UNSAFE_PATH", "outside.png");
     symlinkSync(join(folder, "outside.png"), join(folder, "linked", "link.png"));
     await expectRefusal(readDataset(join(folder, "linked")), "UNSAFE_PATH", "link.png");
+    mkdirSync(join(folder, "listed"));
+    symlinkSync(join(folder, "linked", "labels.csv"), join(folder, "listed", "labels.csv"));
+    await expectRefusal(readDataset(join(folder, "listed")), "UNSAFE_PATH", "labels.csv");
   });
 });
 

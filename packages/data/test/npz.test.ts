@@ -6,7 +6,7 @@ import { DataError, type DataErrorCode, readDataset, readNpz, writeNpz } from "@
 import { type AnyTensor, float16ToFloat32, sizeOf, tensor } from "@casemate/tensor";
 import fc from "fast-check";
 import { zipSync } from "fflate";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { decodeNpy, encodeNpy } from "../src/npy.ts";
 import { listZip } from "../src/zip.ts";
 import { expectRefusal, folderWith, vectors } from "./support.ts";
@@ -85,6 +85,16 @@ describe("written and read again", () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  test.each(["America/New_York", "UTC", "Pacific/Auckland"])("the bytes are the same in %s", async (zone) => {
+    vi.stubEnv("TZ", zone);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    expect(new Date(0).getTimezoneOffset()).toBe({ "America/New_York": 300, "Pacific/Auckland": -720 }[zone] ?? 0);
+    const path = join(folderWith({}), "a.npz");
+    await writeNpz(path, { x: tensor([2], Float32Array.of(1, 2)) });
+    const stamp = readFileSync(path).readUInt32LE(10); // time and date of the first entry, APPNOTE 4.4.6
+    expect(stamp).toBe((1 << 21) | (1 << 16)); // midnight on the first day of 1980
   });
 
   test("the same arrays give the same bytes, and nothing else stays in the folder", async () => {

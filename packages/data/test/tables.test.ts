@@ -60,6 +60,7 @@ test.each<[string, string, ReadOptions, DataErrorCode, string]>([
   ["NaN", "a,y\n1,0\nnan,1\n", {}, "NOT_FINITE", "row 2, column 'a'"],
   ["more than float32", "a,y\n1e39,0\n", {}, "NOT_FINITE", "1e39"],
   ["an empty label", "a,y\n1,0\n2,\n", {}, "BAD_LABEL", "row 2, column 'y'"],
+  ["NaN among the labels", "a,y\n1,0\n2,NaN\n", {}, "BAD_LABEL", "row 2, column 'y'"],
   ["half a label", "a,y\n1,0.5\n", {}, "BAD_LABEL", "0.5"],
   ["a ragged row", "a,b,y\n1,2,0\n1,0\n", {}, "MALFORMED_FILE", "line 3"],
   ["an open quote", 'a,y\n"1,0\n', {}, "MALFORMED_FILE", "Quote"],
@@ -69,6 +70,7 @@ test.each<[string, string, ReadOptions, DataErrorCode, string]>([
   ["labels only", "y\n1\n", {}, "EMPTY", "beside"],
   ["no such label column", "a,y\n1,0\n", { label: "kind" }, "MISSING_COLUMN", "'kind'"],
   ["no such column for oneHot", "a,y\n1,0\n", { oneHot: ["b"] }, "MISSING_COLUMN", "'b'"],
+  ["an empty category", "a,b,y\n1,red,0\n1,,0\n", { oneHot: ["b"] }, "NOT_NUMERIC", "row 2, column 'b'"],
   ["a longer file than allowed", "a,y\n1,0\n", { maximumBytes: 4 }, "LIMIT_EXCEEDED", "4 bytes, got 8"],
   ["a label beyond the classes", "a,y\n1,3\n", { classes: 3 }, "BAD_LABEL", "got 3 at sample 0"],
 ])("a CSV file with %s is refused", async (_, text, options, code, message) => {
@@ -98,6 +100,8 @@ describe("JSON lines", () => {
     expect([...dataset.labels]).toEqual([2, 0]);
   });
 
+  const bottomless = "[".repeat(100_000) + "]".repeat(100_000); // deeper than any call stack
+
   test.each<[string, string, DataErrorCode, string]>([
     ["other text", '{"x": [1], "y": 0}\nhello\n', "MALFORMED_FILE", "line 2"],
     ["a bare list", "[1, 2]\n", "MALFORMED_FILE", "line 1"],
@@ -112,7 +116,10 @@ describe("JSON lines", () => {
     ["a missing label", '{"x": [1], "y": 0}\n{"x": [1]}\n', "SHAPE_MISMATCH", "line 2"],
     ["no labels at all", '{"x": [1]}\n', "MISSING_COLUMN", "x and y"],
     ["null among numbers", '{"x": [1], "y": 0}\n{"x": [null], "y": 0}\n', "NOT_NUMERIC", "null"],
-    ["a list as label", '{"x": [1], "y": [0]}\n', "BAD_LABEL", "[0]"],
+    ["a list as label", '{"x": [1], "y": [0]}\n', "BAD_LABEL", "got a list"],
+    ["an object with a way to print itself", '{"a": {"toString": 1}, "y": 0}\n', "NOT_NUMERIC", "got an object"],
+    ["bottomless samples", `{"x": ${bottomless}, "y": 0}\n`, "NOT_NUMERIC", "got a list"],
+    ["bottomless labels", `{"x": [1], "y": ${bottomless}}\n`, "BAD_LABEL", "got a list"],
     ["no numbers", '{"x": [], "y": 0}\n', "EMPTY", "[1,0]"],
     ["an infinity", '{"x": [1e400], "y": 0}\n', "NOT_FINITE", "sample 0, column 0"],
   ])("with %s are refused", async (_, text, code, message) => {
