@@ -70,6 +70,15 @@ export interface AttackResult {
 /** A verdict with a smaller margin (difference of logits) is counted as borderline. */
 export const BORDERLINE_MARGIN = 1e-4;
 
+/**
+ * Whether another machine may judge a sample differently. Attacks that look for the nearest stop on the boundary, where the
+ * margin is always small; what their verdict hangs on is whether the distance is within epsilon.
+ */
+function isBorderline({ margin, verified }: SampleRecord, aim: Attack["aim"], epsilon: number): boolean {
+  if (aim !== "nearest" || !verified) return Math.abs(margin) < BORDERLINE_MARGIN;
+  return Math.abs(verified.distance - epsilon) < BORDERLINE_MARGIN * epsilon;
+}
+
 /** Turns the records of a finished run into its result. */
 export function summarize(
   records: readonly SampleRecord[],
@@ -91,7 +100,7 @@ export function summarize(
       return { epsilon, broken, robust, wrong, failed };
     }),
     queries: { forward: evaluator.forward, backward: evaluator.backward },
-    borderline: records.filter((record) => Math.abs(record.margin) < BORDERLINE_MARGIN).length,
+    borderline: records.filter((record) => isBorderline(record, aim, epsilons.at(-1)!)).length,
     zeroGradients: { count: gradients.filter((record) => record.hasZeroGradient).length, of: gradients.length },
     isComplete,
     seed,

@@ -5,6 +5,7 @@ import {
   AttackError,
   apgdCe,
   blendedNoise,
+  contrastReduction,
   fgsm,
   gaussianNoise,
   hopSkipJump,
@@ -139,6 +140,23 @@ describe("a run", () => {
     expect(samples.map(({ status }) => status)).toEqual(["robust", "robust"]);
     expect(samples[1]!.margin).toBeCloseTo(4e-5, 6);
     expect(borderline).toBe(1);
+  });
+
+  test("of attacks that stop on the boundary, counts those that stop at epsilon", async () => {
+    const wall = linear(
+      [
+        [1, 0],
+        [0, 0],
+      ],
+      [-0.25, 0],
+    ); // class 0 where x > 0.25
+    const points = tensor([2, 2], Float32Array.of(1, 0.5, 0, 0.5)); // both end at (0.5, 0.5), a distance of 0.5 away
+    const attack = contrastReduction({ bisections: 20 });
+    const at = (epsilon: number) => run(wall, points, [0, 1], linf(epsilon), { attack, activeSet: false });
+    const far = await at(0.4);
+    expect(far.samples[1]!.distance).toBeCloseTo(0.25, 5);
+    expect(far.borderline).toBe(0);
+    expect((await at(0.25)).borderline).toBe(1);
   });
 });
 

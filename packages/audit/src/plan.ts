@@ -49,7 +49,7 @@ export function planFor(subject: OpenSubject, settings: AuditSettings): Plan {
       inspectionCheck,
       accuracyCheck(total),
       ...attacks,
-      worstCaseCheck({ norm, epsilon: epsilons.at(-1)!, attacks: mainAttacks }),
+      worstCaseCheck({ norm, epsilons, attacks: mainAttacks }),
       validityCheck,
     ],
     mainAttacks,

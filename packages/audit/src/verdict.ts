@@ -2,8 +2,8 @@ import type { AttackReport, CheckReport, Metric, Norm, SubjectReport } from "./r
 
 /**
  * How a model stood up to the attacks, judged by the share of its correct answers that the strongest completed attack left
- * standing: broken below 10 %, weak below 50 %, dented below 80 %, standing from there. "masked" is a broken or weak model whose
- * gradients hide it from some attacks, "unproven" one that stood while planned checks are missing, and "untested" one on which no
+ * standing: broken below 10 %, weak below 50 %, dented below 80 %, standing from there. "masked" is a broken or weak model of
+ * which one attack would have left half or more, though the gradients mislead, "unproven" one that stood while planned checks are missing, and "untested" one on which no
  * attack completed.
  */
 export type Outcome = "broken" | "masked" | "weak" | "dented" | "standing" | "unproven" | "untested";
@@ -83,7 +83,8 @@ function outcomeOf(subject: SubjectReport, strongest: CheckReport | undefined): 
   if (!strongest?.attack) return "untested";
   const outcome = outcomeOfAttack(strongest.attack);
   const isMasked = subject.checks.some(({ warnings }) => warnings.some(({ id }) => id === "gradient-masking"));
-  return isMasked && (outcome === "broken" || outcome === "weak") ? "masked" : outcome;
+  const looksRobust = robustShare(mildestGradientAttack(subject.checks, strongest)) >= 0.5;
+  return isMasked && looksRobust && (outcome === "broken" || outcome === "weak") ? "masked" : outcome;
 }
 
 function sentenceOf(
@@ -102,14 +103,19 @@ function sentenceOf(
   if (!strongest?.attack || !robust)
     return `${right}. No attack ran to its end, so nothing is known about its robustness.${gap}`;
   const after = `${percent(robust.value)} within ${threat(strongest.attack)} (${strongest.title})`;
-  const mildest = checks
-    .filter((check) => check.attack?.access === "gradient" && check.id !== TOGETHER && sharesThreat(check, strongest))
-    .reduce((mild, check) => (robustShare(check) > robustShare(mild) ? check : mild), strongest);
+  const mildest = mildestGradientAttack(checks, strongest);
   const contrast =
     outcome === "masked" && mildest !== strongest
       ? ` ${mildest.title} alone would have suggested ${percent(robustShare(mildest))}.`
       : "";
   return `${right}, on ${after}.${contrast}${gap}`;
+}
+
+/** The attack with gradients, at the same threat, that left most standing; the strongest itself if there is no other. */
+function mildestGradientAttack(checks: readonly CheckReport[], strongest: CheckReport): CheckReport {
+  return checks
+    .filter((check) => check.attack?.access === "gradient" && check.id !== TOGETHER && sharesThreat(check, strongest))
+    .reduce((mild, check) => (robustShare(check) > robustShare(mild) ? check : mild), strongest);
 }
 
 function sharesThreat({ status, attack }: CheckReport, other: CheckReport | undefined): boolean {

@@ -10,6 +10,15 @@ describe("verdictOf", () => {
     expect(verdicts(fixtureReport().subjects).map(({ outcome }) => outcome)).toEqual(["broken", "masked", "standing"]);
   });
 
+  test("a model that falls to every attack does not look robust, whatever the gradients do", () => {
+    const masked = fixtureReport().subjects[1]!;
+    const checks = masked.checks.map((check) => ({
+      ...check,
+      metrics: check.metrics.map((metric) => (metric.name === "accuracy.robust" ? { ...metric, value: 0.04 } : metric)),
+    }));
+    expect(verdictOf({ ...masked, checks }).outcome).toBe("broken");
+  });
+
   test("names the numbers that it rests on", () => {
     expect(verdicts(fixtureReport().subjects)[1]!.sentence).toBe(
       "Right on 97.2% of clean samples, on 4.2% within L∞ 0.3 (All attacks together). FGSM alone would have suggested 66.8%.",

@@ -7,8 +7,9 @@ import { evasion } from "./taxonomy.ts";
 
 export interface WorstCaseOptions {
   readonly norm: Exclude<Norm, "l0">;
-  readonly epsilon: number;
-  /** The attacks that it is about: all within the ball of that radius. */
+  /** Radii from the smallest; the verdict is about the last. */
+  readonly epsilons: readonly number[];
+  /** The attacks that it is about: all within the ball of the last radius. */
   readonly attacks: readonly string[];
 }
 
@@ -20,7 +21,7 @@ export function worstCaseCheck(options: WorstCaseOptions): Check {
     kind: "attack",
     citation: { text: "Croce & Hein, 2020 (AutoAttack)", url: "https://arxiv.org/abs/2003.01690" },
     taxonomy: evasion.gradient,
-    parameters: { norm: options.norm, epsilon: options.epsilon, attacks: options.attacks.join(", ") },
+    parameters: { norm: options.norm, epsilon: options.epsilons.at(-1)!, attacks: options.attacks.join(", ") },
     cost: 0,
     run: (context) => run(context, options),
   };
@@ -28,7 +29,7 @@ export function worstCaseCheck(options: WorstCaseOptions): Check {
 
 async function* run(
   { earlier }: CheckContext,
-  { norm, epsilon, attacks }: WorstCaseOptions,
+  { norm, epsilons, attacks }: WorstCaseOptions,
 ): AsyncGenerator<CheckProgress, Measurement> {
   const outcomes = worstOutcomes([...earlier.values()], attacks);
   if (outcomes.size === 0) throw new AuditError("CHECK_FAILED", "no attack ran to its end");
@@ -38,12 +39,16 @@ async function* run(
   for (const [, { status }] of rows) count[status]++;
   const broken = rows.flatMap(([, { status, distance }]) => (status === "broken" ? [distance!] : []));
   const distances = distributionOf(broken);
+  const within = (epsilon: number) => broken.filter((distance) => distance <= epsilon * (1 + TOLERANCE)).length;
+  const inside = epsilons
+    .slice(0, -1)
+    .map((epsilon) => pointAt(epsilon, count.robust + count.broken - within(epsilon), total));
   const attack: AttackReport = {
     access: "gradient",
     norm,
-    epsilon,
+    epsilon: epsilons.at(-1)!,
     ...count,
-    curve: [pointAt(0, total - count.wrong, total), pointAt(epsilon, count.robust, total)],
+    curve: [pointAt(0, total - count.wrong, total), ...inside, pointAt(epsilons.at(-1)!, count.robust, total)],
     ...(distances && { distances }),
     borderline: Math.max(...attacks.map((id) => earlier.get(id)?.result.attack?.borderline ?? 0)),
   };
@@ -63,6 +68,8 @@ async function* run(
     },
   };
 }
+
+const TOLERANCE = 1e-6; // a perturbation on the surface of the ball is inside, whatever float32 makes of its radius
 
 interface Outcome {
   readonly status: SampleStatus;

@@ -82,7 +82,7 @@ function attackChart(subjects: readonly SubjectReport[], id: string, title: stri
   return html`<figure><figcaption>${title}</figcaption>${accuracyChart(curves, { ...first.attack, description })}</figure>`;
 }
 
-/** Whether a check measured accuracy at more than one radius, so that there is a line to draw. */
+/** Whether a check measured accuracy at several radii; a line between a model's own accuracy and one radius would be made up. */
 export function hasCurve({ status, attack }: CheckReport): boolean {
-  return status === "completed" && attack !== undefined && attack.curve.length > 1;
+  return status === "completed" && attack !== undefined && attack.curve.length > 2;
 }

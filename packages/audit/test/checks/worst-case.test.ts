@@ -49,13 +49,15 @@ test("attacks outside of the threat are left out", () => {
 });
 
 test("the counts and the curve are about all samples", async () => {
-  const check = worstCaseCheck({ norm: "linf", epsilon: 0.3, attacks: ["weak", "strong"] });
+  const check = worstCaseCheck({ norm: "linf", epsilons: [0.1, 0.2, 0.3], attacks: ["weak", "strong"] });
   const earlier = new Map([weak, strong].map((each) => [each.result.id, each]));
   const { value } = await check.run({ subject: {} as OpenSubject, earlier, signal: undefined }).next();
   if (!value || !("metrics" in value)) throw new Error("expected a measurement");
   expect(value.attack).toMatchObject({ broken: 2, robust: 2, wrong: 1, failed: 0, epsilon: 0.3 });
   expect(value.attack!.curve.map(({ epsilon, accuracy }) => [epsilon, accuracy])).toEqual([
     [0, 0.8],
+    [0.1, 0.6],
+    [0.2, 0.6],
     [0.3, 0.4],
   ]);
 });
