@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { AuditError } from "./errors.ts";
 
 /**
@@ -28,12 +28,19 @@ export async function writeFileWhole(path: string, content: string | Uint8Array)
 export async function prepareFolder(folder: string): Promise<void> {
   const probe = join(folder, `.casemate-${randomUUID()}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(resolve(folder));
     await (await open(probe, "wx")).close();
     await rm(probe);
   } catch (cause) {
     throw notWritable(folder, cause);
   }
+}
+
+/** Folders one by one: Node's recursive mkdir never returns where a file system such as /proc says that a parent is missing. */
+async function makeFolder(folder: string): Promise<void> {
+  if ((await stat(folder).catch(() => undefined))?.isDirectory()) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
+  await mkdir(folder);
 }
 
 function notWritable(path: string, cause: unknown): AuditError {

@@ -34,3 +34,7 @@ test("a folder is made with those above it", async () => {
   await prepareFolder(join(folder, "a", "b"));
   expect(await readdir(join(folder, "a", "b"))).toEqual([]);
 });
+
+test.runIf(process.platform === "linux")("a file system that makes no folders is refused, not waited for", async () => {
+  await expect(prepareFolder("/proc/casemate")).rejects.toMatchObject({ code: "OUTPUT_NOT_WRITABLE" });
+});
