@@ -1,6 +1,6 @@
 import type { Norm } from "@casemate/tensor";
-import type { BaseLoss } from "./losses.ts";
-import type { Search } from "./search.ts";
+import type { Search } from "./engine/search.ts";
+import type { BaseLoss } from "./models/losses.ts";
 
 /** An evasion attack with its parameters set: an immutable value to be handed to `run`. */
 export interface Attack {

@@ -1,4 +1,4 @@
-import type { Classifier } from "./classifier.ts";
+import type { Classifier } from "./models/classifier.ts";
 
 /** How the features of a sample lie in an image. */
 export interface ImageShape {

@@ -1,8 +1,8 @@
 import { type Tensor, takeRows } from "@casemate/tensor";
 import type { Attack } from "./attack.ts";
-import type { Classifier } from "./classifier.ts";
-import type { SampleResult } from "./result.ts";
-import type { BallNorm } from "./threat.ts";
+import type { SampleResult } from "./engine/result.ts";
+import type { Classifier } from "./models/classifier.ts";
+import type { BallNorm } from "./threats/threat.ts";
 
 /** A sign that an evaluation says less than it seems to. */
 export interface ValidityWarning {

@@ -1,5 +1,5 @@
 import { type Draw, fillNormal, type Tensor, tensor } from "@casemate/tensor";
-import type { Bounds, GradientClassifier, Loss } from "../src/classifier.ts";
+import type { Bounds, GradientClassifier, Loss } from "../src/models/classifier.ts";
 
 /** A classifier written out by hand in float64, with what tests want to know about its use. */
 export interface TestClassifier extends GradientClassifier {

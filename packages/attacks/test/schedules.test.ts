@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { checkpoints } from "../src/apgd.ts";
+import { checkpoints } from "../src/gradient/apgd.ts";
 import { apgdCe, linf, run, square } from "../src/index.ts";
-import { twoHills } from "../src/square-l2.ts";
-import { shareAt, squareAt, windowAt } from "../src/square-moves.ts";
+import { twoHills } from "../src/score/square-l2.ts";
+import { shareAt, squareAt, windowAt } from "../src/score/square-moves.ts";
 import { mlp, samplesFor } from "./classifiers.ts";
 
 describe("APGD's checkpoints", () => {

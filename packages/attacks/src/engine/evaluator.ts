@@ -1,0 +1,126 @@
+import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
+import { AttackError } from "../errors.ts";
+import type { Classifier, GradientClassifier, Loss } from "../models/classifier.ts";
+
+/** When to stop early. What is not finished by then is reported as failed, never as robust. */
+export interface Budget {
+  readonly seconds?: number;
+  /** Forward passes of single samples, all together. */
+  readonly queries?: number;
+}
+
+/** Thrown when the budget is used up; the runner turns it into the status of the samples it leaves unfinished. */
+export class BudgetExhausted extends Error {}
+
+export interface EvaluatorOptions {
+  readonly batchSize: number;
+  readonly budget: Budget;
+  readonly signal: AbortSignal | undefined;
+  /** Milliseconds, rising. */
+  readonly now: () => number;
+}
+
+/** Why single rows could not be evaluated, by row. */
+export type Failures = ReadonlyMap<number, string>;
+
+/** Where lossGradient puts its results; each holds as many rows as are evaluated. */
+export interface GradientTargets {
+  readonly logits: Float32Array;
+  readonly loss: Float64Array;
+  readonly gradient: Float32Array;
+}
+
+/** Feeds rows to a model in batches, counts passes and keeps to the budget. A batch that fails is halved until the guilty rows are found. */
+export class Evaluator {
+  readonly model: Classifier;
+  forward = 0;
+  backward = 0;
+  readonly #options: EvaluatorOptions;
+  readonly #width: number;
+  readonly #deadline: number;
+
+  constructor(model: Classifier, options: EvaluatorOptions) {
+    this.model = model;
+    this.#options = options;
+    this.#width = sizeOf(model.inputShape);
+    this.#deadline = options.now() + (options.budget.seconds ?? Infinity) * 1000;
+  }
+
+  /** Fills `logits` with the scores of the rows of `x`. */
+  async logits(x: Float32Array, logits: Float32Array, { mayOverdraw = false } = {}): Promise<Failures> {
+    const { classes } = this.model;
+    return this.#inBatches(x.length / this.#width, 0, mayOverdraw, async (start, end) => {
+      const scores = await this.model.logits(this.#batch(x, start, end));
+      logits.set(checked(scores, end - start, classes), start * classes);
+    });
+  }
+
+  /** Fills `targets` with logits, losses and gradients of the rows of `x`. */
+  async lossGradient(
+    x: Float32Array,
+    labels: Int32Array,
+    loss: Loss,
+    classTargets: Int32Array | undefined,
+    targets: GradientTargets,
+  ): Promise<Failures> {
+    const model = this.model as GradientClassifier;
+    return this.#inBatches(x.length / this.#width, 1, false, async (start, end) => {
+      const batch = this.#batch(x, start, end);
+      const result = await model.lossGradient(
+        batch,
+        labels.subarray(start, end),
+        loss,
+        classTargets?.subarray(start, end),
+      );
+      targets.logits.set(checked(result.logits, end - start, model.classes), start * model.classes);
+      targets.loss.set(result.loss, start);
+      targets.gradient.set(checked(result.gradient, end - start, this.#width), start * this.#width);
+    });
+  }
+
+  async #inBatches(
+    rows: number,
+    backwardPasses: 0 | 1,
+    mayOverdraw: boolean,
+    run: (start: number, end: number) => Promise<void>,
+  ): Promise<Failures> {
+    const { budget, batchSize, signal, now } = this.#options;
+    if (!mayOverdraw && this.forward + rows > (budget.queries ?? Infinity)) {
+      throw new BudgetExhausted(`the budget of ${budget.queries} queries was used up`);
+    }
+    const failures = new Map<number, string>();
+    const attempt = async (start: number, end: number): Promise<void> => {
+      try {
+        await run(start, end);
+        this.forward += end - start;
+        this.backward += backwardPasses * (end - start);
+      } catch (error) {
+        if (error instanceof AttackError) throw error;
+        if (end - start === 1) {
+          failures.set(start, error instanceof Error ? error.message : String(error));
+          return;
+        }
+        const middle = (start + end) >> 1;
+        await attempt(start, middle);
+        await attempt(middle, end);
+      }
+    };
+    for (let start = 0; start < rows; start += batchSize) {
+      signal?.throwIfAborted();
+      if (!mayOverdraw && now() > this.#deadline) {
+        throw new BudgetExhausted(`the budget of ${budget.seconds} seconds was used up`);
+      }
+      await attempt(start, Math.min(rows, start + batchSize));
+    }
+    return failures;
+  }
+
+  #batch(x: Float32Array, start: number, end: number): Tensor {
+    return tensor([end - start, ...this.model.inputShape], x.subarray(start * this.#width, end * this.#width));
+  }
+}
+
+function checked({ shape, data }: Tensor, rows: number, width: number): Float32Array {
+  if (data.length === rows * width) return data;
+  throw new AttackError("SHAPE_MISMATCH", `model: expected ${rows} rows of ${width} numbers, got [${shape}]`);
+}

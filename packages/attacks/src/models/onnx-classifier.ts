@@ -1,0 +1,229 @@
+import {
+  type Device,
+  differentiate,
+  editInput,
+  exposeLogits,
+  freeBatch,
+  type LogitsModel,
+  type LogitsOptions,
+  type Model,
+  openSession,
+  prepare,
+  type Session,
+  type ValueInfo,
+} from "@casemate/onnx";
+import { type AnyTensor, type Shape, sizeOf, type Tensor, tensor } from "@casemate/tensor";
+import { AttackError } from "../errors.ts";
+import type { Bounds, GradientClassifier, LossGradient } from "./classifier.ts";
+import { fromFloat32, toFloat32 } from "./float-input.ts";
+import { GradientSessions } from "./gradient-sessions.ts";
+import { lossSubgraph } from "./losses.ts";
+
+export interface ClassifierOptions {
+  /** The range of the inputs that `logits` takes, before normalisation. */
+  readonly bounds: Bounds;
+  /** The input to attack; the only one if absent. */
+  readonly inputName?: string;
+  /** Shape of a sample, needed where the model leaves sizes open. */
+  readonly inputShape?: Shape;
+  readonly layout?: "channels-first" | "channels-last";
+  /** (x - mean) / std, inserted into the graph so that bounds and epsilons stay in the units of the data; one number, or one per channel. */
+  readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  /** Which output to use and what it holds, where the graph does not tell. */
+  readonly output?: LogitsOptions;
+  readonly threads?: number;
+  readonly device?: Device;
+  /** Samples per run of the session at most. */
+  readonly maxBatch?: number;
+}
+
+/** An ONNX model as a classifier that differentiates. Holds native memory until disposed. */
+export interface OnnxClassifier extends GradientClassifier {
+  /** One sentence per thing that was cut or added to get at logits. */
+  readonly edits: readonly string[];
+  /** What `logits` returns: log-probabilities where no logits could be found. */
+  readonly scale: LogitsModel["scale"];
+  dispose(): Promise<void>;
+}
+
+/**
+ * Opens a model for attacks. Gradient graphs are compiled when a loss is first asked for; an operator without a gradient
+ * rule is refused then, with an OnnxError, while `logits` keeps working.
+ */
+export async function openClassifier(model: Model, options: ClassifierOptions): Promise<OnnxClassifier> {
+  const { bounds, layout, threads, device } = options;
+  const input = chooseInput(model, options.inputName);
+  const inputShape = options.inputShape ?? declaredShape(input);
+  const trial = tensor([1, ...inputShape], middleOf(bounds, sizeOf(inputShape)));
+  const sample = { [input.name]: fromFloat32(trial, input.dtype) };
+  const exposed = exposeLogits(await prepare(model, [], sample), options.output);
+  const scoring = withInferredTypes(exposed.model);
+  const freed = await freeBatch(scoring);
+  const forward = normalized(freed ?? scoring, input, options);
+  const fixed = freed ? undefined : input.shape?.[0];
+  const batches: Batches = {
+    input,
+    inputShape,
+    size: typeof fixed === "number" ? fixed : (options.maxBatch ?? 256),
+    isFixed: typeof fixed === "number",
+  };
+  const sessionOptions = { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
+  const session = await openSession(forward, sessionOptions);
+  const [example] = await runInBatches(session, [exposed.output], batches, trial, {});
+  const classes = example!.shape.at(-1)!;
+
+  const gradients = new GradientSessions(forward, async (loss) => {
+    const subgraph = lossSubgraph(loss, classes);
+    const derived = await differentiate(forward, { loss: subgraph, wrt: [input.name], output: exposed.output, sample });
+    return openSession(derived, sessionOptions);
+  });
+
+  return {
+    inputShape,
+    classes,
+    bounds,
+    ...(layout && { layout }),
+    edits: exposed.edits,
+    scale: exposed.scale,
+    async logits(x) {
+      const [logits] = await runInBatches(session, [exposed.output], batches, x, {});
+      return logits!;
+    },
+    async lossGradient(x, labels, loss, targets): Promise<LossGradient> {
+      const compiled = await gradients.get(loss);
+      const names = [exposed.output, "loss", `gradient/${input.name}`];
+      const classFeeds: Record<string, Int32Array> = loss.startsWith("targeted")
+        ? { labels, targets: targets! }
+        : { labels };
+      const [logits, losses, gradient] = await runInBatches(compiled, names, batches, x, classFeeds);
+      return { logits: logits!, loss: losses!.data, gradient: gradient! };
+    },
+    async dispose() {
+      await session.dispose();
+      await gradients.dispose();
+    },
+  };
+}
+
+interface Batches {
+  readonly input: ValueInfo;
+  readonly inputShape: Shape;
+  readonly size: number;
+  /** Every run has exactly `size` samples; the last is filled up. */
+  readonly isFixed: boolean;
+}
+
+/** Runs a session over the rows of `x` in batches that it takes, and joins what comes back under each name. */
+async function runInBatches(
+  session: Session,
+  names: readonly string[],
+  { input, inputShape, size, isFixed }: Batches,
+  x: Tensor,
+  classes: Readonly<Record<string, Int32Array>>,
+): Promise<Tensor[]> {
+  const rows = x.shape[0]!;
+  const width = sizeOf(inputShape);
+  const parts: Tensor[][] = [];
+  const declared = new Set(session.inputs.map(({ name }) => name));
+  for (let start = 0; start < rows; start += size) {
+    const count = Math.min(size, rows - start);
+    const batch = isFixed ? size : count;
+    const data = x.data.subarray(start * width, (start + count) * width);
+    const filled = batch === count ? data : padded(data, batch * width);
+    const feeds: Record<string, AnyTensor> = {
+      [input.name]: fromFloat32(tensor([batch, ...inputShape], filled), input.dtype),
+    };
+    for (const [name, values] of Object.entries(classes)) {
+      if (!declared.has(name)) continue;
+      const wide = new BigInt64Array(batch);
+      for (let i = 0; i < count; i++) wide[i] = BigInt(values[start + i]!);
+      feeds[name] = { dtype: "int64", shape: [batch], data: wide };
+    }
+    const results = await session.run(feeds, names);
+    parts.push(names.map((name) => firstRows(toFloat32(results[name]!), count)));
+  }
+  return names.map((_, index) => joined(parts.map((part) => part[index]!)));
+}
+
+function padded(data: Float32Array, length: number): Float32Array {
+  const filled = new Float32Array(length);
+  for (let start = 0; start < length; start += data.length) filled.set(data.subarray(0, length - start), start);
+  return filled;
+}
+
+function firstRows({ shape, data }: Tensor, rows: number): Tensor {
+  if (shape[0] === rows) return { dtype: "float32", shape, data };
+  const width = sizeOf(shape.slice(1));
+  return tensor([rows, ...shape.slice(1)], data.subarray(0, rows * width));
+}
+
+function joined(parts: readonly Tensor[]): Tensor {
+  if (parts.length === 1) return parts[0]!;
+  const data = new Float32Array(parts.reduce((length, part) => length + part.data.length, 0));
+  let offset = 0;
+  let rows = 0;
+  for (const part of parts) {
+    data.set(part.data, offset);
+    offset += part.data.length;
+    rows += part.shape[0]!;
+  }
+  return tensor([rows, ...(parts[0]?.shape.slice(1) ?? [])], data);
+}
+
+/** Leaves the element types of outputs to the runtime, since a float16 or float64 model has logits of its own type. */
+function withInferredTypes(model: Model): Model {
+  const outputs = model.graph.outputs.map((output): ValueInfo => ({ ...output, dtype: "undefined" }));
+  return { ...model, graph: { ...model.graph, outputs } };
+}
+
+function chooseInput({ graph }: Model, name: string | undefined): ValueInfo {
+  const input = name === undefined ? graph.inputs[0] : graph.inputs.find((each) => each.name === name);
+  const names = graph.inputs.map((each) => `'${each.name}'`).join(", ");
+  if (!input || graph.inputs.length !== 1) {
+    throw new AttackError("UNSUPPORTED_MODEL", `model: expected one input${name ? ` '${name}'` : ""}, got ${names}`);
+  }
+  if (!["float32", "float64", "float16"].includes(input.dtype)) {
+    throw new AttackError("UNSUPPORTED_MODEL", `input '${input.name}': expected floating point, got ${input.dtype}`);
+  }
+  return input;
+}
+
+function declaredShape({ name, shape }: ValueInfo): Shape {
+  const sample = shape?.slice(1);
+  if (sample?.every((dimension) => typeof dimension === "number")) return sample as number[];
+  const got = shape ? `[${shape.map((dimension) => dimension ?? "?")}]` : "no shape";
+  throw new AttackError(
+    "SHAPE_MISMATCH",
+    `input '${name}': expected inputShape for a model that leaves it open, got ${got}`,
+  );
+}
+
+function normalized(
+  model: Model,
+  { name }: ValueInfo,
+  { normalization, layout, inputShape }: ClassifierOptions,
+): Model {
+  if (!normalization) return model;
+  const { mean, std } = normalization;
+  if (mean.length !== std.length || mean.length === 0 || std.some((each) => !(each > 0))) {
+    throw new AttackError(
+      "INVALID_OPTION",
+      `normalisation: expected as many positive std as mean, got [${std}] and [${mean}]`,
+    );
+  }
+  const rank = (inputShape ?? model.graph.inputs.find((each) => each.name === name)?.shape?.slice(1))?.length ?? 1;
+  const isFirst = mean.length > 1 && rank > 1 && layout !== "channels-last";
+  const shape = isFirst ? [mean.length, ...new Array<number>(rank - 1).fill(1)] : [mean.length];
+  return editInput(model, name, (graph, x) => {
+    const constant = (values: readonly number[]) =>
+      graph.Cast(graph.constant(tensor(shape, Float32Array.from(values))), x.dtype);
+    return graph.Mul(graph.Sub(x, constant(mean)), constant(std.map((each) => 1 / each)));
+  });
+}
+
+function middleOf({ lower, upper }: Bounds, width: number): Float32Array {
+  const middle = (low: number, high: number) => (Number.isFinite(low + high) ? (low + high) / 2 : 0);
+  return Float32Array.from({ length: width }, (_, j) =>
+    middle(typeof lower === "number" ? lower : lower[j]!, typeof upper === "number" ? upper : upper[j]!),
+  );
+}
