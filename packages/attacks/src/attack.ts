@@ -19,6 +19,11 @@ export interface Attack {
   /** What a gradient attack climbs. */
   readonly loss?: BaseLoss;
   readonly parameters: Readonly<Record<string, number | string | boolean>>;
+  /**
+   * For an assembly of attacks, such as AutoAttack: its members in their order, each run on what the ones before it left
+   * standing. `attempt` is then not called.
+   */
+  readonly stages?: readonly Attack[];
   readonly citation: { readonly text: string; readonly url: string };
   /** One attempt on all samples of `search`. Yields after each step, for progress; everything found is in `search`. */
   attempt(search: Search): AsyncGenerator<Step, void>;

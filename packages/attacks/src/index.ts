@@ -22,15 +22,16 @@ export { AttackError, type AttackErrorCode } from "./errors.ts";
 export { type ApgdOptions, apgdCe, apgdDlr } from "./gradient/apgd.ts";
 export { fgsm } from "./gradient/fgsm.ts";
 export { type PgdOptions, pgd } from "./gradient/pgd.ts";
-export type { Bounds, Classifier, GradientClassifier, Loss, LossGradient } from "./models/classifier.ts";
+export type { Bounds, Classifier, GradientClassifier, Loss, LossFeeds, LossGradient } from "./models/classifier.ts";
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
 export { type SquareOptions, square } from "./score/square.ts";
+export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";
 export { l2 } from "./threats/l2.ts";
 export { linf } from "./threats/linf.ts";
-export { type BallNorm, type Threat, type ThreatOptions, threats } from "./threats/threat.ts";
+export { type BallNorm, type Constraints, type Threat, type ThreatOptions, threats } from "./threats/threat.ts";
 export {
   blackBoxWins,
   type Evidence,

@@ -84,11 +84,13 @@ function classifier(
       batches.push(x.shape[0]!);
       return tensor([x.shape[0]!, classes], Float32Array.from(rowsOf(x).flatMap(forward)));
     },
-    async lossGradient(x, labels, loss, targets) {
+    async lossGradient(x, labels, loss, { targets, weights } = {}) {
       batches.push(x.shape[0]!);
       const rows = rowsOf(x);
       const logits = rows.map(forward);
-      const losses = logits.map((z, row) => lossOf(loss, z, labels[row]!, targets?.[row]));
+      const losses = logits.map((z, row) =>
+        lossOf(loss, z, labels[row]!, targets?.[row], weights?.subarray(row * classes, (row + 1) * classes)),
+      );
       return {
         logits: tensor([rows.length, classes], Float32Array.from(logits.flat())),
         loss: Float32Array.from(losses, ([value]) => value),
@@ -99,7 +101,13 @@ function classifier(
 }
 
 /** A loss of float64 logits and its gradient, by the textbook. */
-export function lossOf(loss: Loss, z: readonly number[], label: number, target?: number): [number, number[]] {
+export function lossOf(
+  loss: Loss,
+  z: readonly number[],
+  label: number,
+  target?: number,
+  weights?: ArrayLike<number>,
+): [number, number[]] {
   const order = z.map((_, k) => k).sort((a, b) => z[b]! - z[a]!);
   const gradient = z.map(() => 0);
   switch (loss) {
@@ -134,6 +142,23 @@ export function lossOf(loss: Loss, z: readonly number[], label: number, target?:
       if (loss !== "dlr") gradient[fourth!]! -= slope / 2;
       return [numerator / denominator, gradient];
     }
+    case "difference":
+      gradient[target!] = 1;
+      gradient[label] = -1;
+      return [z[target!]! - z[label]!, gradient];
+    case "divergence": {
+      const top = Math.max(...z);
+      const sum = z.reduce((total, each) => total + Math.exp(each - top), 0);
+      let value = 0;
+      for (const k of order) {
+        const [p, logQ] = [weights![k]!, z[k]! - top - Math.log(sum)];
+        if (p > 0) value += p * (Math.log(p) - logQ);
+        gradient[k] = Math.exp(logQ) - p;
+      }
+      return [value, gradient];
+    }
+    case "weighted":
+      return [z.reduce((total, each, k) => total + each * weights![k]!, 0), Array.from(weights!)];
   }
 }
 

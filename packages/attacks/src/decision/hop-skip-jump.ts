@@ -93,7 +93,7 @@ class BoundaryWalk {
     await bisect(this.#search, this.#low, this.#high, place, tolerance);
     for (let row = 0; row < this.#search.active; row++) {
       place(row, this.#high.values[row]!, x.row(row));
-      this.#distance.values[row] = this.#search.keepNearest(row, x);
+      this.#distance.values[row] = this.#search.keep(row, x.row(row));
     }
   }
 

@@ -29,7 +29,7 @@ export async function* searchAlongPath(
   for (let row = 0; row < search.active; row++) {
     place(row, high.values[row]!, search.x.row(row));
     search.pin(row, search.x.row(row));
-    search.keepNearest(row, search.x);
+    search.keep(row, search.x.row(row));
   }
   search.dismiss();
 }

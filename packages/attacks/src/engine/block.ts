@@ -17,6 +17,8 @@ export interface BlockOptions {
 }
 
 export interface BlockProgress extends Step {
+  /** The attack, or the member of an assembly, that is at work. */
+  readonly stage: string;
   readonly threat: Threat;
   readonly restart: number;
   readonly active: number;
@@ -53,27 +55,55 @@ export async function* attackBlock(
   return interruption;
 }
 
-/** Runs the attack and its restarts on the open samples; returns why if the budget ended it. */
+/** Runs the attack, stage by stage, and its restarts on the open samples; returns why if the budget ended it. */
 async function* attempt(
   open: readonly SampleRecord[],
   threat: Threat,
   options: BlockOptions & { readonly references: References; readonly closeEnough: number },
 ): AsyncGenerator<BlockProgress, string | undefined> {
   const { attack, activeSet } = options;
+  for (const record of open) record.stage = undefined;
   try {
-    for (let restart = 0; restart <= attack.restarts; restart++) {
-      const standing = open.filter((record) => !isDecided(record, activeSet ? options.closeEnough : 0));
-      if (standing.length === 0) return undefined;
-      const search = new Search({ ...options, records: standing, threat, restart, stream: streamOf(attack.name) });
-      for await (const step of attack.attempt(search)) {
-        yield { ...step, threat, restart, active: search.active };
-        if (search.active === 0) break;
+    for (const stage of attack.stages ?? [attack]) {
+      const { aim, name } = stage;
+      // A member that looks for the nearest has its answer once that is in the ball which the assembly is about.
+      const closeEnough = attack.stages && aim === "nearest" ? leavingDistance(threat) : options.closeEnough;
+      for (let restart = 0; restart <= stage.restarts; restart++) {
+        const standing = open.filter(
+          (record) => record.stage === undefined && !isDecided(record, activeSet ? closeEnough : 0),
+        );
+        if (standing.length === 0) break;
+        const search = new Search({
+          ...options,
+          records: standing,
+          threat,
+          aim,
+          restart,
+          closeEnough,
+          stream: streamOf(name),
+        });
+        for await (const step of stage.attempt(search)) {
+          yield { ...step, stage: name, threat, restart, active: search.active };
+          if (search.active === 0) break;
+        }
       }
+      if (attack.stages) creditStage(open, stage, threat);
     }
     return undefined;
   } catch (error) {
     if (error instanceof BudgetExhausted) return error.message;
     throw error;
+  }
+}
+
+/** Writes down which stage found what, and drops what is outside of the ball. */
+function creditStage(open: readonly SampleRecord[], { name }: Attack, threat: Threat): void {
+  for (const record of open) {
+    if (record.candidate && !isInBall(record.candidate, record.input, threat)) {
+      record.candidate = undefined;
+      record.candidateDistance = Infinity;
+    }
+    if (record.candidate) record.stage ??= name;
   }
 }
 

@@ -30,13 +30,16 @@ export function check(
   if (!(Number.isInteger(batchSize) && batchSize > 0)) {
     throw new AttackError("INVALID_OPTION", `run: expected a batch size of at least 1, got ${batchSize}`);
   }
-  for (const { norm, epsilon, mask } of ladder) {
+  for (const { norm, epsilon, mask, constraints } of ladder) {
     if (!attack.norms.includes(norm)) {
       const known = attack.norms.join(", ");
       throw new AttackError("UNSUPPORTED_THREAT", `${attack.name}: expected a norm of ${known}, got ${norm}`);
     }
-    if (mask && attack.aim === "anywhere") {
-      throw new AttackError("UNSUPPORTED_THREAT", `${attack.name}: expected a threat without a mask, got one with`);
+    if ((mask || constraints) && attack.aim === "anywhere") {
+      throw new AttackError(
+        "UNSUPPORTED_THREAT",
+        `${attack.name}: expected a threat without a mask or constraints, got one with`,
+      );
     }
     const features = typeof epsilon === "number" ? (mask?.length ?? width) : epsilon.length;
     if (features !== width) {

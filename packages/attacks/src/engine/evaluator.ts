@@ -1,6 +1,6 @@
 import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
 import { AttackError } from "../errors.ts";
-import type { Classifier, GradientClassifier, Loss } from "../models/classifier.ts";
+import type { Classifier, GradientClassifier, Loss, LossFeeds } from "../models/classifier.ts";
 
 /** When to stop early. What is not finished by then is reported as failed, never as robust. */
 export interface Budget {
@@ -60,18 +60,16 @@ export class Evaluator {
     x: Float32Array,
     labels: Int32Array,
     loss: Loss,
-    classTargets: Int32Array | undefined,
+    { targets: classes, weights }: LossFeeds,
     targets: GradientTargets,
   ): Promise<Failures> {
     const model = this.model as GradientClassifier;
     return this.#inBatches(x.length / this.#width, 1, false, async (start, end) => {
       const batch = this.#batch(x, start, end);
-      const result = await model.lossGradient(
-        batch,
-        labels.subarray(start, end),
-        loss,
-        classTargets?.subarray(start, end),
-      );
+      const result = await model.lossGradient(batch, labels.subarray(start, end), loss, {
+        ...(classes && { targets: classes.subarray(start, end) }),
+        ...(weights && { weights: weights.subarray(start * model.classes, end * model.classes) }),
+      });
       targets.logits.set(checked(result.logits, end - start, model.classes), start * model.classes);
       targets.loss.set(result.loss, start);
       targets.gradient.set(checked(result.gradient, end - start, this.#width), start * this.#width);

@@ -29,6 +29,8 @@ export interface SampleResult {
   readonly adversarialPrediction?: number;
   /** Size of the perturbation in the threat's norm; only of broken samples. */
   readonly distance?: number;
+  /** The member of an assembly, such as AutoAttack, that broke it; only of broken samples. */
+  readonly stage?: string;
   /** Passes of this sample through the model, the clean and the verifying one included. */
   readonly forward: number;
   readonly backward: number;
@@ -135,6 +137,7 @@ function sampleResult(record: SampleRecord): SampleResult {
       adversarial: verified!.adversarial,
       adversarialPrediction: verified!.prediction,
       distance: verified!.distance,
+      ...(record.stage !== undefined && { stage: record.stage }),
     }),
     forward,
     backward,

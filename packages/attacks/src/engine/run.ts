@@ -38,6 +38,8 @@ export interface RunOptions {
 export interface Progress {
   readonly type: "progress";
   readonly attack: string;
+  /** The attack again or, of an assembly, the member that is at work. */
+  readonly stage: string;
   readonly threat: Threat;
   /** The threat's radius; of an epsilon per feature the largest. */
   readonly epsilon: number;
@@ -106,9 +108,11 @@ export async function* stream(
 /** The threat at each radius, from the smallest. */
 function ladderOf(threat: Threat | ThreatCurve): Threat[] {
   if (!("epsilons" in threat)) return [threat];
-  const { norm, epsilons, mask } = threat;
+  const { norm, epsilons, mask, constraints } = threat;
   const rising = [...new Set(epsilons)].sort((a, b) => a - b);
-  return rising.map((epsilon) => threats[norm](epsilon, mask ? { mask } : {}));
+  return rising.map((epsilon) =>
+    threats[norm](epsilon, { ...(mask && { mask }), ...(constraints && { constraints }) }),
+  );
 }
 
 /** What one buffer of samples under attack may take; an attack holds a few of them. */

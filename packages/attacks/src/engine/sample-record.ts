@@ -19,6 +19,8 @@ export interface SampleRecord {
   /** What was found, yet to be verified, and its distance where the attack aims at the nearest. */
   candidate: Float32Array | undefined;
   candidateDistance: number;
+  /** The member of an assembly that found the candidate. */
+  stage: string | undefined;
   verified: Verified | undefined;
   /** Why the sample could not be attacked to the end. */
   failure: string | undefined;
@@ -51,6 +53,7 @@ export function newRecord(
     hasZeroGradient: undefined,
     candidate: undefined,
     candidateDistance: Infinity,
+    stage: undefined,
     verified: undefined,
     failure: undefined,
     statuses: [],

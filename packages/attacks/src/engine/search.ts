@@ -1,16 +1,19 @@
 import type { Draw } from "@casemate/tensor";
+import type { Attack } from "../attack.ts";
 import { type Goal, isBroken, judge, NOT_A_NUMBER } from "../criterion.ts";
-import type { Classifier } from "../models/classifier.ts";
+import type { Classifier, Loss, LossFeeds } from "../models/classifier.ts";
 import { type BaseLoss, lossFor } from "../models/losses.ts";
 import type { Threat } from "../threats/threat.ts";
 import { ActiveRows, type Rows } from "./active-rows.ts";
-import type { Evaluator, Failures } from "./evaluator.ts";
+import type { Evaluator, Failures, GradientTargets } from "./evaluator.ts";
 import type { SampleRecord } from "./sample-record.ts";
 
 export interface SearchOptions {
   /** The samples to attack. */
   readonly records: readonly SampleRecord[];
   readonly threat: Threat;
+  /** "nearest" keeps the nearest adversarial point, any other aim the first. */
+  readonly aim: Attack["aim"];
   readonly evaluator: Evaluator;
   readonly seed: number;
   /** Keeps the draws of different attacks apart. */
@@ -47,11 +50,14 @@ export class Search {
   readonly loss: Rows<Float64Array>;
   /** Of the last evaluation: above 0 the sample stands. */
   readonly margin: Rows<Float64Array>;
+  /** 1 where the last evaluation was adversarial. */
+  readonly adversarial: Rows<Int32Array>;
+  /** Of the last evaluation. */
+  readonly logits: Rows;
   readonly labels: Rows<Int32Array>;
   readonly #targets: Rows<Int32Array> | undefined;
   readonly #active: ActiveRows;
   readonly #records: SampleRecord[];
-  readonly #logits: Rows;
   readonly #options: SearchOptions;
 
   constructor(options: SearchOptions) {
@@ -75,7 +81,8 @@ export class Search {
     this.margin = this.#active.doubles();
     this.labels = this.#active.integers();
     this.labels.values.set(records.map((record) => record.label));
-    this.#logits = this.#active.floats(this.model.classes);
+    this.adversarial = this.#active.integers();
+    this.logits = this.#active.floats(this.model.classes);
     if (records[0]?.target !== undefined) {
       this.#targets = this.#active.integers();
       this.#targets.values.set(records.map((record) => record.target!));
@@ -95,6 +102,11 @@ export class Search {
   /** A number for each sample. */
   doubles(): Rows<Float64Array> {
     return this.#active.doubles();
+  }
+
+  /** A whole number for each sample. */
+  integers(): Rows<Int32Array> {
+    return this.#active.integers();
   }
 
   /** What the random numbers of a row at a step are keyed by; `purpose` keeps several uses in one step apart. */
@@ -124,80 +136,100 @@ export class Search {
   }
 
   /**
-   * Evaluates the loss and its gradient at `x`. Where `x` is adversarial already it is kept and the sample leaves, unless
-   * `record` is off because only the last iterate counts.
+   * Evaluates the loss and its gradient at `x`. Where `x` is adversarial already it is kept, unless `record` is off because
+   * only the last iterate counts, and samples that are decided leave. Given `targets`, a class for each sample, the loss takes
+   * its targeted form even if the criterion names none.
    */
-  async differentiate(loss: BaseLoss, { record = true } = {}): Promise<void> {
+  async differentiate(
+    loss: BaseLoss | "difference" | "divergence" | "weighted",
+    { record = true, targets = this.#targets, weights }: DifferentiateOptions = {},
+  ): Promise<void> {
+    const points = this.#possible(this.x.values);
     const failures = await this.#options.evaluator.lossGradient(
-      this.x.values,
+      points,
       this.labels.values,
-      lossFor(loss, this.model.classes, this.#targets !== undefined),
-      this.#targets?.values,
-      { logits: this.#logits.values, loss: this.loss.values, gradient: this.gradient.values },
+      lossFor(loss, this.model.classes, targets !== undefined),
+      { ...(targets && { targets: targets.values }), ...(weights && { weights: weights.values }) },
+      { logits: this.logits.values, loss: this.loss.values, gradient: this.gradient.values },
     );
     this.#count(failures, 1);
     const broken = new Map(failures);
     for (let row = 0; row < this.active; row++) {
       if (!broken.has(row) && !this.#noteGradient(row)) broken.set(row, "the gradient is not finite");
     }
-    this.#settle(this.x, broken, record);
+    this.#settle(points, broken, record);
   }
 
-  /** Evaluates the model at `at`. Where that is adversarial it is kept and the sample leaves. */
+  /** Evaluates the model at `at`. Where that is adversarial it is kept, and samples that are decided leave. */
   async evaluate(at: Rows = this.x): Promise<void> {
-    const failures = await this.#options.evaluator.logits(at.values, this.#logits.values);
+    const points = this.#possible(at.values);
+    const failures = await this.#options.evaluator.logits(points, this.logits.values);
     this.#count(failures, 0);
-    this.#settle(at, failures, true);
+    this.#settle(points, failures, true);
   }
 
   /**
-   * Asks for decisions at points that need not be one per sample: `points` holds rows, `owners` the row of the sample each
-   * belongs to. 1 where it is adversarial. Records nothing; a point that cannot be evaluated counts as not adversarial and
-   * fails its sample at the next evaluation.
+   * Scores points that need not be one per sample: `points` holds rows, `owners` the row of the sample each belongs to. Keeps
+   * nothing: `keep` does. A point that cannot be evaluated counts as not adversarial and fails its sample at the next `dismiss`
+   * or evaluation.
    */
+  async scoreAt(points: Float32Array, owners: ArrayLike<number>): Promise<Scores> {
+    const logits = new Float32Array(owners.length * this.model.classes);
+    const failures = await this.#options.evaluator.logits(this.#possible(points, owners), logits);
+    return { logits, ...this.#judgeAt(logits, owners, failures, 0) };
+  }
+
+  /** Asks for decisions only: 1 where a point is adversarial. Otherwise as `scoreAt`. */
   async decide(points: Float32Array, owners: ArrayLike<number>): Promise<Uint8Array> {
-    const { classes } = this.model;
-    const logits = new Float32Array(owners.length * classes);
-    const failures = await this.#options.evaluator.logits(points, logits);
-    const decisions = new Uint8Array(owners.length);
-    for (let i = 0; i < owners.length; i++) {
-      const record = this.#records[owners[i]!]!;
-      const message = failures.get(i);
-      if (message !== undefined) {
-        record.failure ??= message;
-        continue;
-      }
-      record.forward++;
-      const { prediction } = judge(logits, i, classes, record);
-      if (prediction < 0) record.failure ??= NOT_A_NUMBER;
-      else decisions[i] = isBroken(record, prediction) ? 1 : 0;
-    }
-    return decisions;
+    return (await this.scoreAt(points, owners)).adversarial;
+  }
+
+  /** The loss and its gradient at points that need not be one per sample; `feeds` hold a row for each point. Otherwise as `scoreAt`. */
+  async differentiateAt(
+    points: Float32Array,
+    owners: ArrayLike<number>,
+    loss: Loss,
+    feeds: LossFeeds = {},
+  ): Promise<Scores & GradientTargets> {
+    const logits = new Float32Array(owners.length * this.model.classes);
+    const targets = { logits, loss: new Float64Array(owners.length), gradient: new Float32Array(points.length) };
+    const labels = Int32Array.from(owners, (row) => this.labels.values[row]!);
+    const at = this.#possible(points, owners);
+    const failures = await this.#options.evaluator.lossGradient(at, labels, loss, feeds, targets);
+    return { ...targets, ...this.#judgeAt(logits, owners, failures, 1) };
   }
 
   /**
-   * Keeps row `row` of `at` as adversarial, if it is nearer than what was found before; for attacks that aim at the
-   * nearest. Samples that have come close enough or have failed leave at the next `dismiss`.
+   * Keeps an adversarial point of the sample in row `row`: the nearest, for attacks that aim at that, or else the first.
+   * Returns its distance. Samples that are decided leave at the next `dismiss`.
    */
-  keepNearest(row: number, at: Rows): number {
+  keep(row: number, point: Float32Array): number {
     const record = this.#records[row]!;
-    const distance = this.threat.distance(at.row(row), this.origin.row(row), this.width)[0]!;
-    if (record.candidate === undefined || distance < record.candidateDistance) {
-      record.candidate = at.row(row).slice();
+    const origin = this.origin.row(row);
+    const possible = point.slice();
+    this.threat.constraints?.repair(possible, origin);
+    const distance = this.threat.distance(possible, origin, this.width)[0]!;
+    const isFirst = record.candidate === undefined;
+    if (isFirst || (this.#options.aim === "nearest" && distance < record.candidateDistance)) {
+      record.candidate = possible;
       record.candidateDistance = distance;
     }
     return distance;
   }
 
-  /** Sends samples away: those that failed, are close enough, or that `leaves` names. */
+  /** The nearest adversarial point that was kept of the sample in row `row`, and how far it is. */
+  kept(row: number): { readonly point: Float32Array; readonly distance: number } | undefined {
+    const { candidate, candidateDistance } = this.#records[row]!;
+    return candidate && { point: candidate, distance: candidateDistance };
+  }
+
+  /** Sends samples away: those that failed, are decided, or that `leaves` names (with a reason: as failed). */
   dismiss(leaves: (row: number) => string | boolean = () => false): void {
-    const { activeSet, closeEnough } = this.#options;
     this.#drop((row) => {
       const record = this.#records[row]!;
       const reason = leaves(row);
       if (typeof reason === "string") record.failure ??= reason;
-      if (record.failure !== undefined || reason !== false) return true;
-      return activeSet && record.candidate !== undefined && record.candidateDistance <= closeEnough;
+      return record.failure !== undefined || reason !== false || this.#isDecided(record);
     });
   }
 
@@ -222,13 +254,15 @@ export class Search {
     }
   }
 
-  /** Reads the logits of the last evaluation at `at`: notes margins, keeps what is adversarial, lets those samples leave. */
-  #settle(at: Rows, failures: Failures, record: boolean): void {
+  /** Reads the logits of the last evaluation: notes margins, keeps what is adversarial, lets samples that are decided leave. */
+  #settle(points: Float32Array, failures: Failures, record: boolean): void {
     const leaving = new Set<number>();
     for (let row = 0; row < this.active; row++) {
       const sample = this.#records[row]!;
-      const verdict = judge(this.#logits.values, row, this.model.classes, sample);
+      const verdict = judge(this.logits.values, row, this.model.classes, sample);
+      const isAdversarial = verdict.prediction >= 0 && isBroken(sample, verdict.prediction);
       this.margin.values[row] = verdict.margin;
+      this.adversarial.values[row] = isAdversarial ? 1 : 0;
       if (failures.has(row)) sample.failure = failures.get(row)!;
       else if (verdict.prediction < 0) sample.failure = NOT_A_NUMBER;
       if (sample.failure !== undefined) {
@@ -237,11 +271,69 @@ export class Search {
       }
       if (!record) continue;
       sample.margin = Math.min(sample.margin, verdict.margin);
-      if (!isBroken(sample, verdict.prediction)) continue;
-      sample.candidate ??= at.row(row).slice();
-      if (this.#options.activeSet) leaving.add(row);
+      if (!isAdversarial) continue;
+      this.#note(sample, row, points);
+      if (this.#isDecided(sample)) leaving.add(row);
     }
     if (leaving.size > 0) this.#drop((row) => leaving.has(row));
+  }
+
+  /** Keeps row `row` of `points`, which are possible already. */
+  #note(sample: SampleRecord, row: number, points: Float32Array): void {
+    const point = points.subarray(row * this.width, (row + 1) * this.width);
+    if (this.#options.aim !== "nearest") {
+      sample.candidate ??= point.slice();
+      return;
+    }
+    const distance = this.threat.distance(point, this.origin.row(row), this.width)[0]!;
+    if (sample.candidate && distance >= sample.candidateDistance) return;
+    sample.candidate = point.slice();
+    sample.candidateDistance = distance;
+  }
+
+  /** Whether there is nothing more to find: broken, and near enough for an attack that aims at the nearest. */
+  #isDecided({ candidate, candidateDistance }: SampleRecord): boolean {
+    const { activeSet, aim, closeEnough } = this.#options;
+    return activeSet && candidate !== undefined && (aim !== "nearest" || candidateDistance <= closeEnough);
+  }
+
+  /** The points themselves or, where the threat has constraints, copies that meet them. */
+  #possible(points: Float32Array, owners?: ArrayLike<number>): Float32Array {
+    const { constraints } = this.threat;
+    if (!constraints) return points;
+    const possible = points.slice();
+    for (let i = 0, start = 0; start < points.length; i++, start += this.width) {
+      constraints.repair(possible.subarray(start, start + this.width), this.origin.row(owners ? owners[i]! : i));
+    }
+    return possible;
+  }
+
+  #judgeAt(
+    logits: Float32Array,
+    owners: ArrayLike<number>,
+    failures: Failures,
+    backwardPasses: 0 | 1,
+  ): Pick<Scores, "margins" | "adversarial"> {
+    const margins = new Float64Array(owners.length).fill(Infinity);
+    const adversarial = new Uint8Array(owners.length);
+    for (let i = 0; i < owners.length; i++) {
+      const record = this.#records[owners[i]!]!;
+      const message = failures.get(i);
+      if (message !== undefined) {
+        record.failure ??= message;
+        continue;
+      }
+      record.forward++;
+      record.backward += backwardPasses;
+      const { prediction, margin } = judge(logits, i, this.model.classes, record);
+      if (prediction < 0) {
+        record.failure ??= NOT_A_NUMBER;
+        continue;
+      }
+      margins[i] = margin;
+      adversarial[i] = isBroken(record, prediction) ? 1 : 0;
+    }
+    return { margins, adversarial };
   }
 
   #drop(leaves: (row: number) => boolean): void {
@@ -251,6 +343,23 @@ export class Search {
     const kept = this.#records.filter((_, row) => stays[row]);
     this.#records.splice(0, this.#records.length, ...kept);
   }
+}
+
+interface DifferentiateOptions {
+  readonly record?: boolean;
+  readonly targets?: Rows<Int32Array> | undefined;
+  /** Rows of a number per class, for "divergence" and "weighted". */
+  readonly weights?: Rows;
+}
+
+/** The model's answers at points that belong to samples. */
+export interface Scores {
+  /** [points, classes] */
+  readonly logits: Float32Array;
+  /** Above 0 the point stands; infinite where it could not be evaluated. */
+  readonly margins: Float64Array;
+  /** 1 where the point is adversarial. */
+  readonly adversarial: Uint8Array;
 }
 
 const STEPS_PER_RESTART = 2 ** 20;

@@ -43,6 +43,7 @@ export async function verify(records: readonly SampleRecord[], threat: Threat, e
  */
 export function isInBall(x: Float32Array, origin: Float32Array, threat: Threat): boolean {
   const { epsilon } = threat;
+  if (threat.norm === "l0") return threat.radius(x, origin, x.length)[0]! <= 1;
   const smallest =
     typeof epsilon === "number"
       ? epsilon

@@ -7,7 +7,19 @@ export interface Bounds {
 }
 
 /** Losses that exist as ONNX subgraphs. All are climbed: a larger loss is a better attack. */
-export type Loss = "cross-entropy" | "margin" | "dlr" | "targeted-cross-entropy" | "targeted-margin" | "targeted-dlr";
+export type Loss =
+  | "cross-entropy"
+  | "margin"
+  | "dlr"
+  | "targeted-cross-entropy"
+  | "targeted-margin"
+  | "targeted-dlr"
+  /** Logit of the target less that of the label. */
+  | "difference"
+  /** Divergence (Kullback-Leibler) of the softmax from the probabilities in `weights`. */
+  | "divergence"
+  /** The sum of the logits times `weights`: its gradient is the product of any vector with the Jacobian. */
+  | "weighted";
 
 /** Something that scores inputs: what score and decision attacks need. */
 export interface Classifier {
@@ -24,10 +36,18 @@ export interface Classifier {
 /** A classifier that also differentiates: what gradient attacks need. */
 export interface GradientClassifier extends Classifier {
   /**
-   * One forward and one backward pass. `labels` [batch] are the true classes; `targets` [batch] only for targeted losses.
-   * The gradient is that of the sum of the losses, so each sample's is its own.
+   * One forward and one backward pass. `labels` [batch] are the true classes. The gradient is that of the sum of the losses,
+   * so each sample's is its own.
    */
-  lossGradient(x: Tensor, labels: Int32Array, loss: Loss, targets?: Int32Array): Promise<LossGradient>;
+  lossGradient(x: Tensor, labels: Int32Array, loss: Loss, feeds?: LossFeeds): Promise<LossGradient>;
+}
+
+/** What some losses take besides the label. */
+export interface LossFeeds {
+  /** A class for each sample [batch], for the targeted losses and "difference". */
+  readonly targets?: Int32Array;
+  /** A number for each logit [batch, classes], for "divergence" and "weighted". */
+  readonly weights?: Float32Array;
 }
 
 export interface LossGradient {

@@ -6,7 +6,12 @@ import type { Loss } from "./classifier.ts";
 export type BaseLoss = "cross-entropy" | "margin" | "dlr";
 
 /** The loss that climbs towards a goal with as many classes as there are: where DLR is not defined, the margin. */
-export function lossFor(loss: BaseLoss, classes: number, isTargeted: boolean): Loss {
+export function lossFor(
+  loss: BaseLoss | "difference" | "divergence" | "weighted",
+  classes: number,
+  isTargeted: boolean,
+): Loss {
+  if (loss === "difference" || loss === "divergence" || loss === "weighted") return loss;
   const wanted: Loss = isTargeted ? `targeted-${loss}` : loss;
   if (classes >= fewestClasses[wanted]) return wanted;
   return isTargeted ? "targeted-margin" : "margin";
@@ -14,8 +19,8 @@ export function lossFor(loss: BaseLoss, classes: number, isTargeted: boolean): L
 
 /**
  * A loss as ONNX nodes after logits of [batch, classes]; one number per sample. It reads the graph inputs `labels` and, if
- * targeted, `targets`, both int64 [batch]. Throws an AttackError UNSUPPORTED_MODEL where the loss is not defined for so few
- * classes.
+ * targeted, `targets`, both int64 [batch], or `weights`, float32 [batch, classes]. Throws an AttackError UNSUPPORTED_MODEL
+ * where the loss is not defined for so few classes.
  */
 export function lossSubgraph(loss: Loss, classes: number): LossSubgraph {
   if (classes < fewestClasses[loss]) {
@@ -25,9 +30,14 @@ export function lossSubgraph(loss: Loss, classes: number): LossSubgraph {
     );
   }
   return (graph, logits) => {
-    const labels = classMask(graph, "labels", classes);
-    const targets = loss.startsWith("targeted") ? classMask(graph, "targets", classes) : labels;
-    return formulas[loss]({ graph, logits, labels, targets });
+    const terms: Terms = {
+      graph,
+      logits,
+      label: () => classMask(graph, "labels", classes),
+      target: () => classMask(graph, "targets", classes),
+      weights: () => graph.Cast(graph.input("weights", "float32", ["batch", classes]), logits.dtype),
+    };
+    return formulas[loss](terms);
   };
 }
 
@@ -39,36 +49,56 @@ const fewestClasses: Record<Loss, number> = {
   "targeted-cross-entropy": 2,
   "targeted-margin": 2,
   "targeted-dlr": 4,
+  difference: 2,
+  divergence: 2,
+  weighted: 1,
 };
 
 interface Terms {
   readonly graph: GraphBuilder;
   readonly logits: Value;
-  /** True at the label, or the target, of each sample: [batch, classes]. */
-  readonly labels: Value;
-  readonly targets: Value;
+  /** True at the label, or the target, of each sample: [batch, classes]. Makes the graph input. */
+  readonly label: () => Value;
+  readonly target: () => Value;
+  readonly weights: () => Value;
 }
 
 const formulas: Record<Loss, (terms: Terms) => Value> = {
-  "cross-entropy": ({ graph, logits, labels }) => graph.Neg(at(graph, graph.LogSoftmax(logits, 1), labels)),
-  "targeted-cross-entropy": ({ graph, logits, targets }) => at(graph, graph.LogSoftmax(logits, 1), targets),
-  margin: ({ graph, logits, labels }) => graph.Sub(largestBut(graph, logits, labels), at(graph, logits, labels)),
-  "targeted-margin": ({ graph, logits, targets }) =>
-    graph.Sub(at(graph, logits, targets), largestBut(graph, logits, targets)),
+  "cross-entropy": ({ graph, logits, label }) => graph.Neg(at(graph, graph.LogSoftmax(logits, 1), label())),
+  "targeted-cross-entropy": ({ graph, logits, target }) => at(graph, graph.LogSoftmax(logits, 1), target()),
+  margin({ graph, logits, label }) {
+    const labels = label();
+    return graph.Sub(largestBut(graph, logits, labels), at(graph, logits, labels));
+  },
+  "targeted-margin"({ graph, logits, target }) {
+    const targets = target();
+    return graph.Sub(at(graph, logits, targets), largestBut(graph, logits, targets));
+  },
   // Croce & Hein, 2020, equation 6: scaled by what separates the first from the third.
-  dlr({ graph, logits, labels }) {
+  dlr({ graph, logits, label }) {
+    const labels = label();
     const { first, third } = leaders(graph, logits, 3);
     const lead = graph.Sub(largestBut(graph, logits, labels), at(graph, logits, labels));
     return graph.Div(lead, positive(graph, graph.Sub(first, third!)));
   },
   // Equation 7: from the first to the mean of third and fourth.
-  "targeted-dlr"({ graph, logits, labels, targets }) {
+  "targeted-dlr"({ graph, logits, label, target }) {
     const { first, third, fourth } = leaders(graph, logits, 4);
-    const lead = graph.Sub(at(graph, logits, targets), at(graph, logits, labels));
+    const lead = graph.Sub(at(graph, logits, target()), at(graph, logits, label()));
     const middle = graph.Mul(graph.Add(third!, fourth!), graph.scalar(0.5, logits));
     return graph.Div(lead, positive(graph, graph.Sub(first, middle)));
   },
+  difference: ({ graph, logits, label, target }) => graph.Sub(at(graph, logits, target()), at(graph, logits, label())),
+  // Σ p log(p / q), p being the weights; where p is 0 so is its share.
+  divergence({ graph, logits, weights }) {
+    const p = weights();
+    const logP = graph.Log(graph.Max(p, graph.scalar(SMALLEST, logits)));
+    return graph.ReduceSum(graph.Mul(p, graph.Sub(logP, graph.LogSoftmax(logits, 1))), [1], 0);
+  },
+  weighted: ({ graph, logits, weights }) => graph.ReduceSum(graph.Mul(logits, weights()), [1], 0),
 };
+
+const SMALLEST = 1e-30; // keeps log 0 out
 
 function classMask(graph: GraphBuilder, name: string, classes: number): Value {
   const input = graph.input(name, "int64", ["batch"]);

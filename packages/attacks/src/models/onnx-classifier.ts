@@ -89,13 +89,11 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
       const [logits] = await runInBatches(session, [exposed.output], batches, x, {});
       return logits!;
     },
-    async lossGradient(x, labels, loss, targets): Promise<LossGradient> {
+    async lossGradient(x, labels, loss, { targets, weights } = {}): Promise<LossGradient> {
       const compiled = await gradients.get(loss);
       const names = [exposed.output, "loss", `gradient/${input.name}`];
-      const classFeeds: Record<string, Int32Array> = loss.startsWith("targeted")
-        ? { labels, targets: targets! }
-        : { labels };
-      const [logits, losses, gradient] = await runInBatches(compiled, names, batches, x, classFeeds);
+      const feeds = { labels, ...(targets && { targets }), ...(weights && { weights }) };
+      const [logits, losses, gradient] = await runInBatches(compiled, names, batches, x, feeds);
       return { logits: logits!, loss: losses!.data, gradient: gradient! };
     },
     async dispose() {
@@ -119,7 +117,7 @@ async function runInBatches(
   names: readonly string[],
   { input, inputShape, size, isFixed }: Batches,
   x: Tensor,
-  classes: Readonly<Record<string, Int32Array>>,
+  perSample: Readonly<Record<string, Int32Array | Float32Array>>,
 ): Promise<Tensor[]> {
   const rows = x.shape[0]!;
   const width = sizeOf(inputShape);
@@ -133,16 +131,29 @@ async function runInBatches(
     const feeds: Record<string, AnyTensor> = {
       [input.name]: fromFloat32(tensor([batch, ...inputShape], filled), input.dtype),
     };
-    for (const [name, values] of Object.entries(classes)) {
-      if (!declared.has(name)) continue;
-      const wide = new BigInt64Array(batch);
-      for (let i = 0; i < count; i++) wide[i] = BigInt(values[start + i]!);
-      feeds[name] = { dtype: "int64", shape: [batch], data: wide };
+    for (const [name, values] of Object.entries(perSample)) {
+      if (declared.has(name)) feeds[name] = lossFeed(values, { rows, start, count, batch });
     }
     const results = await session.run(feeds, names);
     parts.push(names.map((name) => firstRows(toFloat32(results[name]!), count)));
   }
   return names.map((_, index) => joined(parts.map((part) => part[index]!)));
+}
+
+/** The part of a loss's feed that belongs to a batch: classes [batch] as int64, weights as float32 [batch, classes]. */
+function lossFeed(
+  values: Int32Array | Float32Array,
+  { rows, start, count, batch }: Readonly<Record<"rows" | "start" | "count" | "batch", number>>,
+): AnyTensor {
+  if (values instanceof Int32Array) {
+    const wide = new BigInt64Array(batch);
+    for (let i = 0; i < count; i++) wide[i] = BigInt(values[start + i]!);
+    return { dtype: "int64", shape: [batch], data: wide };
+  }
+  const width = values.length / rows;
+  const data = new Float32Array(batch * width);
+  data.set(values.subarray(start * width, (start + count) * width));
+  return tensor([batch, width], data);
 }
 
 function padded(data: Float32Array, length: number): Float32Array {

@@ -3,12 +3,13 @@ import { radiiOf, valueAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
 /** The changes of all features add up to at most epsilon. */
-export function l1(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
+export function l1(epsilon: PerFeature, { mask, constraints }: ThreatOptions = {}): Threat {
   const radii = radiiOf(epsilon, mask);
   return {
     norm: "l1",
     epsilon,
-    mask,
+    ...(mask && { mask }),
+    ...(constraints && { constraints }),
     project: (x, origin, width, bounds) => projectOntoL1BallInBox(x, origin, width, radii, bounds),
     steepest(gradient, direction, width) {
       direction.fill(0);

@@ -11,12 +11,13 @@ import { radiiOf, valueAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
 /** The change of all features together has at most the Euclidean length epsilon. */
-export function l2(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
+export function l2(epsilon: PerFeature, { mask, constraints }: ThreatOptions = {}): Threat {
   const radii = radiiOf(epsilon, mask);
   return {
     norm: "l2",
     epsilon,
-    mask,
+    ...(mask && { mask }),
+    ...(constraints && { constraints }),
     project(x, origin, width, { lower, upper }) {
       projectOntoL2Ball(x, origin, width, radii);
       clip(x, lower, upper); // towards the origin, which is inside the bounds, so the ball is not left again

@@ -4,12 +4,13 @@ import { radiiOf, valueAt } from "./radii.ts";
 import type { Threat, ThreatOptions } from "./threat.ts";
 
 /** Every feature may change by at most epsilon. */
-export function linf(epsilon: PerFeature, { mask }: ThreatOptions = {}): Threat {
+export function linf(epsilon: PerFeature, { mask, constraints }: ThreatOptions = {}): Threat {
   const radii = radiiOf(epsilon, mask);
   return {
     norm: "linf",
     epsilon,
-    mask,
+    ...(mask && { mask }),
+    ...(constraints && { constraints }),
     project(x, origin, _width, { lower, upper }) {
       projectOntoLinfBall(x, origin, radii);
       clip(x, lower, upper);

@@ -1,11 +1,12 @@
 import type { Draw, PerFeature } from "@casemate/tensor";
 import type { Bounds } from "../models/classifier.ts";
+import { l0 } from "./l0.ts";
 import { l1 } from "./l1.ts";
 import { l2 } from "./l2.ts";
 import { linf } from "./linf.ts";
 
 /** The norms that an attacker's ball can be measured in. */
-export type BallNorm = "linf" | "l2" | "l1";
+export type BallNorm = "linf" | "l2" | "l1" | "l0";
 
 /**
  * What the attacker may do: move a sample within a ball. Immutable. All methods work on rows of `width` features and
@@ -18,6 +19,8 @@ export interface Threat {
   readonly epsilon: PerFeature;
   /** 1 where a feature may change, 0 where it may not; all may if absent. */
   readonly mask?: Uint8Array;
+  /** What makes a change possible beyond the ball; the search asks the model, and keeps, only what meets them. */
+  readonly constraints?: Constraints;
   /** Brings each row of `x` back to within the ball around its row of `origin` and within the bounds. */
   project(x: Float32Array, origin: Float32Array, width: number, bounds: Bounds): void;
   /** Writes to `direction` the change inside the ball that raises a linear function with this gradient the most. */
@@ -58,7 +61,17 @@ export interface RandomStart {
 /** What every threat can be restricted by. */
 export interface ThreatOptions {
   readonly mask?: Uint8Array;
+  readonly constraints?: Constraints;
+}
+
+/** Rules that a changed sample must obey to be possible at all: whole numbers, one-hot groups, features that only grow. */
+export interface Constraints {
+  /**
+   * Moves one sample, in place, to a point near it that obeys the rules, and no further from `origin` in any feature than it
+   * was, so that a ball is not left. `origin` itself is taken to obey them.
+   */
+  repair(point: Float32Array, origin: Float32Array): void;
 }
 
 /** The threat of a norm by its name. */
-export const threats: Record<BallNorm, (epsilon: PerFeature, options?: ThreatOptions) => Threat> = { linf, l2, l1 };
+export const threats: Record<BallNorm, (epsilon: PerFeature, options?: ThreatOptions) => Threat> = { linf, l2, l1, l0 };

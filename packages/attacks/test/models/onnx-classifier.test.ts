@@ -25,6 +25,9 @@ const losses: readonly Loss[] = [
   "targeted-cross-entropy",
   "targeted-margin",
   "targeted-dlr",
+  "difference",
+  "divergence",
+  "weighted",
 ];
 
 describe.each(losses)("%s", (loss) => {
@@ -34,10 +37,12 @@ describe.each(losses)("%s", (loss) => {
     const x = tensor([8, 5], fillNormal(new Float32Array(40), { seed: 1, stream: 0, sample: 0, step: 0 }));
     const labels = Int32Array.of(0, 1, 2, 3, 4, 0, 1, 2);
     const targets = Int32Array.of(1, 2, 3, 4, 0, 2, 3, 4);
-    const result = await classifier.lossGradient(x, labels, loss, targets);
+    // rows of probabilities, one of them with a zero, as "divergence" takes them; "weighted" takes any numbers
+    const weights = Float32Array.from({ length: 40 }, (_, i) => [0.4, 0.3, 0, 0.2, 0.1][(i + Math.floor(i / 5)) % 5]!);
+    const result = await classifier.lossGradient(x, labels, loss, { targets, weights });
     for (let row = 0; row < 8; row++) {
       const z = [...x.data.subarray(row * 5, row * 5 + 5)].map((value) => 3 * value);
-      const [value, gradient] = lossOf(loss, z, labels[row]!, targets[row]!);
+      const [value, gradient] = lossOf(loss, z, labels[row]!, targets[row]!, weights.subarray(row * 5, row * 5 + 5));
       expect(result.loss[row]).toBeCloseTo(value, 4);
       for (const [j, slope] of gradient.entries()) expect(result.gradient.data[row * 5 + j]).toBeCloseTo(3 * slope, 4);
       for (const [j, logit] of z.entries()) expect(result.logits.data[row * 5 + j]).toBeCloseTo(logit, 5);
@@ -88,7 +93,9 @@ describe("a classifier", () => {
       const channelOf = (j: number) => (layout === "channels-first" ? Math.floor(j / 3) : j % 2);
       const expected = image.data.map((value, j) => (channelOf(j) === 0 ? (value - 0.5) / 0.5 : (value - 0.25) / 2));
       for (const [j, value] of expected.entries()) expect(data[j]).toBeCloseTo(value, 6);
-      const { gradient } = await classifier.lossGradient(image, Int32Array.of(0), "targeted-margin", Int32Array.of(5));
+      const { gradient } = await classifier.lossGradient(image, Int32Array.of(0), "targeted-margin", {
+        targets: Int32Array.of(5),
+      });
       expect(gradient.data[5]).toBeCloseTo(1 / 2, 6); // in units of the data, not of the model's input
     },
   );
