@@ -1,6 +1,7 @@
 import { accuracyCheck } from "./checks/accuracy.ts";
 import { attackCheck } from "./checks/attack.ts";
-import { type AttackRow, attackRows } from "./checks/attacks.ts";
+import type { AttackRow } from "./checks/attacks/attack-row.ts";
+import { rowsOf } from "./checks/attacks/index.ts";
 import type { Check } from "./checks/check.ts";
 import { inspectionCheck } from "./checks/inspection.ts";
 import { validityCheck } from "./checks/validity.ts";
@@ -21,7 +22,7 @@ export interface Plan {
 export function planFor(subject: OpenSubject, settings: AuditSettings): Plan {
   const { profile, epsilons, seed } = settings;
   const norm = settings.norm as Exclude<Norm, "l0">;
-  const { rows, assumptions } = fitting(attackRows[profile], subject, norm);
+  const { rows, assumptions } = fitting(rowsOf(profile), subject, norm);
   const total = subject.samples.length;
   const attacks = rows.map((row) => {
     const ladder =

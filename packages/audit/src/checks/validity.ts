@@ -10,7 +10,7 @@ import {
   zeroGradients,
 } from "@casemate/attacks";
 import type { Warning } from "../report.ts";
-import { curveId } from "./attacks.ts";
+import { curveId } from "./attacks/gradient.ts";
 import type { Check, CheckContext, CheckProgress, FinishedCheck, Measurement } from "./check.ts";
 import { none } from "./taxonomy.ts";
 

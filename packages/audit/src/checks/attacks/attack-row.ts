@@ -1,0 +1,27 @@
+import type { Attack } from "@casemate/attacks";
+import type { Profile } from "../../options.ts";
+import type { Norm } from "../../report.ts";
+
+/** One row of the table of attacks: what is run, with which parameters, on how much, and by which plans. */
+export interface AttackRow {
+  /** The same for all rows that run one attack with more or less effort; a profile has it once at most. */
+  readonly id: string;
+  readonly title: string;
+  readonly attack: Attack;
+  /** The profiles whose plan it is part of. */
+  readonly profiles: readonly Profile[];
+  /** Where no profile runs it: why, and what does its work. */
+  readonly reason?: string;
+  /** Run at every radius for a curve, instead of at the last only. */
+  readonly isCurve?: boolean;
+  /** At most so many samples. */
+  readonly samples?: number;
+  /** In this norm, whatever the audit's is; its radius is derived. */
+  readonly norm?: Exclude<Norm, "l0">;
+  readonly imagesOnly?: boolean;
+  /** Estimated forward passes for one sample that stands, at one radius; a backward pass counts as two. */
+  readonly cost: number;
+}
+
+/** What one step of a gradient attack costs. */
+export const FORWARD_AND_BACKWARD = 3;

@@ -1,0 +1,23 @@
+import type { Profile } from "../../options.ts";
+import type { AttackRow } from "./attack-row.ts";
+import { decisionRows } from "./decision.ts";
+import { gradientRows } from "./gradient.ts";
+import { minimumNormRows } from "./minimum-norm.ts";
+import { physicalRows } from "./physical.ts";
+import { scoreRows } from "./score.ts";
+import { tabularRows } from "./tabular.ts";
+
+/** Every attack that an audit can run. */
+export const attackRows: readonly AttackRow[] = [
+  ...gradientRows,
+  ...minimumNormRows,
+  ...scoreRows,
+  ...decisionRows,
+  ...physicalRows,
+  ...tabularRows,
+];
+
+/** The attacks of a profile, the cheap first. */
+export function rowsOf(profile: Profile): readonly AttackRow[] {
+  return attackRows.filter(({ profiles }) => profiles.includes(profile)).sort((a, b) => a.cost - b.cost);
+}
