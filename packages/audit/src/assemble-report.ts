@@ -1,6 +1,6 @@
 import { AuditError } from "./errors.ts";
 import type { AuditEvent, Interruption, PlannedSubject } from "./events.ts";
-import type { AuditReport, CheckReport, SubjectReport } from "./report.ts";
+import type { AuditReport, CheckReport, ComparisonReport, SubjectReport } from "./report.ts";
 import { version } from "./version.ts";
 
 type Started = Extract<AuditEvent, { type: "started" }>;
@@ -11,6 +11,7 @@ export class ReportAssembly {
   #started: Started | undefined;
   readonly #results = new Map<string, CheckReport[]>();
   readonly #findings = new Map<string, Findings>();
+  readonly #comparisons: ComparisonReport[] = [];
 
   /** Whether there is anything to report. */
   get hasStarted(): boolean {
@@ -34,6 +35,9 @@ export class ReportAssembly {
       case "findings":
         this.#findings.set(event.subject, event);
         break;
+      case "compared":
+        this.#comparisons.push(...event.comparisons);
+        break;
       case "check-started":
       case "progress":
         break;
@@ -55,6 +59,7 @@ export class ReportAssembly {
       finishedAt: finishedAt.toISOString(),
       settings,
       subjects: subjects.map((subject) => this.#subjectReport(subject)),
+      ...(subjects.length > 1 && { comparisons: this.#comparisons }),
     };
   }
 

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { ReportAssembly } from "./assemble-report.ts";
 import type { Check, CheckProgress, FinishedCheck, Measurement } from "./checks/check.ts";
+import { type Contender, compare } from "./compare.ts";
 import type { AuditEvent, Interruption } from "./events.ts";
 import { findingsOf } from "./findings.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
@@ -60,8 +61,10 @@ async function* sequence(
       checks: plan.checks.map(({ id, title, cost }) => ({ id, title, cost })),
     })),
   };
+  const contenders: Contender[] = [];
   for (const { subject, plan } of plans) {
     const finished = new Map<string, FinishedCheck>();
+    contenders.push({ name: subject.name, dataSha256: subject.dataReport.sha256, finished });
     for (const check of plan.checks) {
       if (options.signal?.aborted) return;
       const before = await store?.load(subject.name, check.id);
@@ -75,6 +78,7 @@ async function* sequence(
       yield findingsOf(subject, finished, plan.mainAttacks);
     }
     await subject.dispose();
+    if (contenders.length > 1) yield { type: "compared", comparisons: compare(contenders[0]!, contenders.at(-1)!) };
   }
 }
 

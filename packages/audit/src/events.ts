@@ -3,6 +3,7 @@ import type {
   AuditSettings,
   CheckReport,
   ClassRow,
+  ComparisonReport,
   DataReport,
   GalleryItem,
   ModelReport,
@@ -40,7 +41,9 @@ export type AuditEvent =
       readonly perClass: readonly ClassRow[];
       readonly gallery: readonly GalleryItem[];
       readonly assumptions: readonly string[];
-    };
+    }
+  /** The first model beside another, once both are through. */
+  | { readonly type: "compared"; readonly comparisons: readonly ComparisonReport[] };
 
 export interface PlannedSubject {
   readonly name: string;

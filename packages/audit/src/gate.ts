@@ -1,6 +1,6 @@
 import { AuditError } from "./errors.ts";
 import type { AuditReport, CheckReport, GateResult, SubjectReport } from "./report.ts";
-import { GateFile, type GateRule, MetricRule, StatusRule, WarningsRule } from "./schemas/gate.ts";
+import { GateFile, type GateRule, MetricRule, RegressionRule, StatusRule, WarningsRule } from "./schemas/gate.ts";
 import { violationOf } from "./schemas/validate.ts";
 
 /** The rules of a gate file and where they stand. */
@@ -26,6 +26,7 @@ type Outcome = GateResult["rules"][number];
 
 function outcomesOf(rule: GateRule, report: AuditReport): readonly Outcome[] {
   const words = wordsOf(rule);
+  if ("regressions" in rule) return regressionOutcomes(rule, report, words);
   const subjects = report.subjects.filter(({ name }) => matches(rule.subject ?? "*", name));
   if (subjects.length === 0) {
     return [{ subject: rule.subject ?? "*", rule: words, met: false, reason: "no model of the audit matches" }];
@@ -37,9 +38,30 @@ function outcomesOf(rule: GateRule, report: AuditReport): readonly Outcome[] {
   });
 }
 
+/** One outcome for each comparison that matches; none that matches is not met, since nothing was compared. */
+function regressionOutcomes(
+  rule: RegressionRule,
+  { comparisons = [] }: AuditReport,
+  words: string,
+): readonly Outcome[] {
+  const pattern = rule.subject ?? "*";
+  const found = comparisons
+    .filter(({ candidate, metric }) => matches(pattern, candidate) && metric === (rule.metric ?? metric))
+    .map(({ baseline, candidate, metric, difference, pValue, verdict }) => ({
+      subject: candidate,
+      rule: words,
+      met: verdict !== "worse",
+      actual: difference,
+      reason: `${metric} differs by ${round(difference)} from ${baseline} (p ${round(pValue)}): ${verdict}`,
+    }));
+  return found.length > 0
+    ? found
+    : [{ subject: pattern, rule: words, met: false, reason: "no two models were compared on the same samples" }];
+}
+
 type Finding = Omit<Outcome, "subject" | "rule">;
 
-function outcomesFor(rule: GateRule, subject: SubjectReport): readonly Finding[] {
+function outcomesFor(rule: Exclude<GateRule, RegressionRule>, subject: SubjectReport): readonly Finding[] {
   const pattern = rule.check ?? "*";
   const checks = subject.checks.filter(({ id }) => matches(pattern, id));
   const untested = [
@@ -84,6 +106,7 @@ function warningsFinding(rule: WarningsRule, checks: readonly CheckReport[]): Fi
 }
 
 function wordsOf(rule: GateRule): string {
+  if ("regressions" in rule) return `no regression${rule.metric === undefined ? "" : ` of ${rule.metric}`}`;
   if ("metric" in rule) {
     const limits = [
       rule.atLeast === undefined ? [] : `at least ${rule.atLeast}`,
@@ -96,7 +119,7 @@ function wordsOf(rule: GateRule): string {
   return `${rule.check ?? "*"}: no warnings${rule.except?.length ? ` except ${rule.except.join(", ")}` : ""}`;
 }
 
-function nothing(rule: GateRule): string {
+function nothing(rule: Exclude<GateRule, RegressionRule>): string {
   return "metric" in rule
     ? `no check matches '${rule.check}' and has the metric ${rule.metric}`
     : `no check matches '${rule.check ?? "*"}'`;
@@ -127,8 +150,16 @@ function violationInRules(json: unknown): string | undefined {
   for (const [index, rule] of rules.entries()) {
     if (!(rule instanceof Object)) continue;
     const schema =
-      "metric" in rule ? MetricRule : "status" in rule ? StatusRule : "warnings" in rule ? WarningsRule : undefined;
-    if (!schema) return `rule ${index + 1} has neither metric, status nor warnings`;
+      "regressions" in rule
+        ? RegressionRule
+        : "metric" in rule
+          ? MetricRule
+          : "status" in rule
+            ? StatusRule
+            : "warnings" in rule
+              ? WarningsRule
+              : undefined;
+    if (!schema) return `rule ${index + 1} has neither metric, status, warnings nor regressions`;
     const violation = violationOf(schema, rule);
     if (violation === undefined) continue;
     const needsThreshold = schema === MetricRule && !("atLeast" in rule) && !("atMost" in rule);

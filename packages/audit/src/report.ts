@@ -195,6 +195,30 @@ const SubjectReport = Type.Object({
 });
 export type SubjectReport = Immutable<Static<typeof SubjectReport>>;
 
+const ComparisonReport = Type.Object(
+  {
+    baseline: Type.String({ description: "Name of the model that the other is held to: the first of the audit." }),
+    candidate: Type.String(),
+    metric: Type.Enum(["accuracy.clean", "accuracy.robust"]),
+    samples: Type.Integer({ minimum: 1, description: "That both were measured on." }),
+    both: Type.Integer({ minimum: 0, description: "Samples that both get right; the next three add up to the rest." }),
+    onlyBaseline: Count,
+    onlyCandidate: Count,
+    neither: Count,
+    difference: Type.Number({ description: "The candidate's proportion less the baseline's." }),
+    interval: Type.Object({ lower: Type.Number(), upper: Type.Number(), confidence: Proportion }),
+    pValue: Type.Number({ minimum: 0, maximum: 1, description: "McNemar's exact test, two-sided." }),
+    verdict: Type.Enum(["better", "worse", "no difference shown"], {
+      description: "Of the candidate; a difference is shown where the p-value is below 0.05.",
+    }),
+    samplesToSee: Type.Array(Type.Object({ difference: Proportion, samples: Count }), {
+      description: "How many samples show a difference four times out of five, if the two disagree as often as here.",
+    }),
+  },
+  { description: "Two models on the same samples, pair by pair." },
+);
+export type ComparisonReport = Immutable<Static<typeof ComparisonReport>>;
+
 const GateResult = Type.Object({
   path: Type.String(),
   met: Type.Boolean(),
@@ -229,6 +253,11 @@ export const AuditReport = Type.Object(
     subjects: Type.Array(SubjectReport, {
       description: "The models, in the order given; the report compares them side by side.",
     }),
+    comparisons: Type.Optional(
+      Type.Array(ComparisonReport, {
+        description: "The first model with each of the others; absent for a single model.",
+      }),
+    ),
     gate: Type.Optional(GateResult),
   },
   {

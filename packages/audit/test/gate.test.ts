@@ -3,6 +3,18 @@ import { evaluateGate, parseGate } from "../src/gate.ts";
 import type { AuditReport } from "../src/report.ts";
 import { fixtureReport, interruptedReport } from "./fixture-report.ts";
 
+test("a model that is shown to be worse fails the gate, with the reason", () => {
+  const report = fixtureReport();
+  const comparisons = report.comparisons!.map((each) => ({ ...each, difference: -0.1, verdict: "worse" as const }));
+  const { met, rules } = evaluateGate(parseGate({ rules: [{ regressions: "none" }] }, "gate.json"), {
+    ...report,
+    comparisons,
+  });
+  expect(met).toBe(false);
+  expect(rules[0]).toMatchObject({ subject: "mnist-robust", met: false, actual: -0.1 });
+  expect(rules[0]!.reason).toContain("differs by -0.1 from mnist-standard");
+});
+
 describe("evaluateGate", () => {
   // robust accuracies of the fixture: standard 0, masked 21 of 500, robust 409 of 500
   test.each([
@@ -54,6 +66,9 @@ describe("evaluateGate", () => {
     ["no warnings, of a model with one", { subject: "mnist-masked", warnings: "none" }, false],
     ["no warnings but those accepted", { warnings: "none", except: ["gradient-masking"] }, true],
     ["no warnings of a check that has none", { check: "fgsm", warnings: "none" }, true],
+    ["no regression", { regressions: "none" }, true],
+    ["no regression of one metric", { regressions: "none", metric: "accuracy.clean", subject: "mnist-robust" }, true],
+    ["no regression of a model that was not compared", { regressions: "none", subject: "mnist-masked" }, false],
     ["no warnings of a check that is not there", { check: "fab", warnings: "none" }, false],
   ])("%s", (_, rule, met) => {
     expect(evaluateGate(parseGate({ rules: [rule] }, "gate.json"), fixtureReport()).met).toBe(met);
@@ -117,7 +132,7 @@ describe("parseGate", () => {
     ["no object", [], "must be object"],
     ["no rules", {}, "must have required property 'rules'"],
     ["an empty list of rules", { rules: [] }, "must NOT have fewer than 1 items"],
-    ["a rule of no kind", { rules: [{ check: "pgd" }] }, "rule 1 has neither metric, status nor warnings"],
+    ["a rule of no kind", { rules: [{ check: "pgd" }] }, "rule 1 has neither metric, status, warnings nor regressions"],
     ["a rule that is no object", { rules: ["pgd"] }, "/rules/0"],
     ["no threshold", { rules: [{ check: "pgd", metric: "accuracy.robust" }] }, "rule 1: needs atLeast or atMost"],
     ["no check", { rules: [{ metric: "accuracy.robust", atLeast: 1 }] }, "must have required property 'check'"],

@@ -20,11 +20,16 @@ export function summaryOf(report: AuditReport, reportPath: string, paint: Consol
     ({ met, subject, rule, reason }) =>
       `${met ? paint.green("met") : paint.red("NOT MET")} ${subject}: ${rule} (${reason})`,
   );
+  const compared = (report.comparisons ?? []).map(
+    ({ baseline, candidate, metric, difference, pValue, verdict, samples }) =>
+      `${verdict === "worse" ? paint.red(verdict) : verdict} ${candidate} against ${baseline}: ${metric} ${difference < 0 ? "" : "+"}${(difference * 100).toFixed(1)} points on ${samples} samples (p ${pValue.toPrecision(2)})`,
+  );
   return [
     "",
     ...(interruption ? [`${paint.red("This report is partial:")} ${interruption.message}.`, ""] : []),
     resultTable(subjects, paint),
     ...section("", [...warnings, ...failures, ...missing]),
+    ...section("", compared),
     ...section(gate ? `Gate ${gate.met ? paint.green("met") : paint.red("not met")}` : "", rules),
     "",
     `Report: ${reportPath}`,

@@ -3,5 +3,12 @@ export { erfc } from "./error-function.ts";
 export { incompleteBeta } from "./incomplete-beta.ts";
 export { logGamma } from "./log-gamma.ts";
 export { normalCdf, normalQuantile } from "./normal.ts";
+export {
+  type Discordance,
+  mcNemar,
+  type PlannedComparison,
+  pairedDifference,
+  trialsToCompare,
+} from "./paired.ts";
 export { clopperPearson, type Interval, wilson } from "./proportion.ts";
 export { StatisticsError, type StatisticsErrorCode } from "./statistics-error.ts";

@@ -3,10 +3,12 @@ import { threat, verdictOf } from "../verdict.ts";
 import { accuracyChart } from "./charts.ts";
 import { bar, proportion } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
+import { pairedComparisons } from "./paired.ts";
 import { seriesClass, seriesColour, seriesMark, seriesSymbol } from "./symbols.ts";
 
 /** The models side by side: one row for each attack, then one chart for each. Nothing where there is a single model. */
-export function comparison({ subjects }: AuditReport): Markup | undefined {
+export function comparison(report: AuditReport): Markup | undefined {
+  const { subjects } = report;
   if (subjects.length < 2) return undefined;
   const attacks = attacksOf(subjects);
   return html`
@@ -27,6 +29,7 @@ ${attacks.map(
 <tr><th scope="row">Checks missing</th>${subjects.map(({ checks, notRun }) => html`<td>${checks.filter(({ status }) => status === "failed").length + notRun.length}</td>`)}</tr>
 </tfoot>
 </table></div>
+${pairedComparisons(report)}
 <h3>Accuracy as the attacker gets more room</h3>
 <div class="charts">${attacks.map(({ id, title }) => attackChart(subjects, id, title))}</div>
 </section>`;

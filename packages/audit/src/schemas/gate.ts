@@ -41,13 +41,23 @@ export const WarningsRule = Type.Object(
 );
 export type WarningsRule = Immutable<Static<typeof WarningsRule>>;
 
-export type GateRule = MetricRule | StatusRule | WarningsRule;
+export const RegressionRule = Type.Object(
+  {
+    subject: Type.Optional(Pattern),
+    regressions: Type.Literal("none"),
+    metric: Type.Optional(Type.Enum(["accuracy.clean", "accuracy.robust"], { description: "Both if absent." })),
+  },
+  { additionalProperties: false, description: "No model that matches is shown to be worse than the audit's first." },
+);
+export type RegressionRule = Immutable<Static<typeof RegressionRule>>;
+
+export type GateRule = MetricRule | StatusRule | WarningsRule | RegressionRule;
 
 /** What a release must meet. Every rule must be met, and a rule that matches nothing is not met. */
 export const GateFile = Type.Object(
   {
     $schema: Type.Optional(Type.String()),
-    rules: Type.Array(Type.Union([MetricRule, StatusRule, WarningsRule]), { minItems: 1 }),
+    rules: Type.Array(Type.Union([MetricRule, StatusRule, WarningsRule, RegressionRule]), { minItems: 1 }),
   },
   {
     $id: "https://casemate.dev/schemas/gate/1",
