@@ -1,6 +1,6 @@
 import { OnnxError } from "./errors.ts";
 import { freshPrefix } from "./fresh-names.ts";
-import { describe, siteOf, zero } from "./gradients/gradient.ts";
+import { describe, type Gradient, siteOf, zero } from "./gradients/gradient.ts";
 import { gradientOf } from "./gradients/index.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import type { Graph, Initializer, Model, Node, ValueInfo } from "./model.ts";
@@ -24,7 +24,11 @@ export interface DifferentiateOptions {
   readonly output?: string;
   /** Example inputs, needed where the model leaves sizes open that cannot be guessed. */
   readonly sample?: Feeds;
+  /** Pass gradients through rounding and signs as if they did nothing, instead of ending there. */
+  readonly straightThrough?: boolean;
 }
+
+type RuleOf = (node: Node) => Gradient | undefined;
 
 /**
  * From a forward graph and a loss, a graph that returns in one run: the logits under their own name, the loss of each sample
@@ -32,10 +36,11 @@ export interface DifferentiateOptions {
  * Throws an OnnxError UNSUPPORTED_OPERATOR that names every operator without a rule on the way from `wrt` to the loss.
  */
 export async function differentiate(model: Model, options: DifferentiateOptions): Promise<Model> {
+  const ruleOf: RuleOf = (node) => gradientOf(node, options);
   const logitsName = options.output ?? model.graph.outputs[0]!.name;
   const forward = await prepare(withOutput(model, logitsName), options.wrt, options.sample);
   refuseUnknown(forward.graph, [logitsName, ...options.wrt]);
-  refuseWithoutRule(pathTo(forward.graph, logitsName, options.wrt).nodes);
+  refuseWithoutRule(pathTo(forward.graph, logitsName, options.wrt, ruleOf).nodes, ruleOf);
   const runs = await probeRuns(forward, options.sample);
   const seen = await probe(forward, runs);
 
@@ -46,7 +51,7 @@ export async function differentiate(model: Model, options: DifferentiateOptions)
   const graph = join(forward.graph, lossBuilder);
   const whole = merge(seen, lossSeen, lossBuilder);
   const backward = new GraphBuilder(freshPrefix(forward.graph, "backward"));
-  const gradients = backpropagate(graph, loss.name, options.wrt, whole, backward);
+  const gradients = backpropagate(graph, { loss: loss.name, wrt: options.wrt, ruleOf }, whole, backward);
   const outputs: ValueInfo[] = [
     forward.graph.outputs[0]!,
     { name: "loss", dtype: loss.dtype, shape: [undefined], kind: "tensor" },
@@ -70,13 +75,12 @@ export async function differentiate(model: Model, options: DifferentiateOptions)
 /** Walks the graph backwards and writes the gradient of `loss` with respect to each name in `wrt`. */
 function backpropagate(
   graph: Graph,
-  loss: string,
-  wrt: readonly string[],
+  { loss, wrt, ruleOf }: { readonly loss: string; readonly wrt: readonly string[]; readonly ruleOf: RuleOf },
   seen: Probe,
   builder: GraphBuilder,
 ): Value[] {
-  const { nodes: path, wanted } = pathTo(graph, loss, wrt);
-  refuseWithoutRule(path);
+  const { nodes: path, wanted } = pathTo(graph, loss, wrt, ruleOf);
+  refuseWithoutRule(path, ruleOf);
   const arriving = new Map<string, Value[]>([[loss, [builder.filled(seen.value(loss), 1)]]]);
   const collected = new Map<string, Value>();
   const collect = (name: string): Value | undefined => {
@@ -91,7 +95,7 @@ function backpropagate(
     if (dys.every((dy) => dy === undefined)) {
       continue;
     }
-    const parts = gradientOf(node)!(siteOf(builder, node, dys, seen, wanted));
+    const parts = ruleOf(node)!(siteOf(builder, node, dys, seen, wanted));
     node.inputs.forEach((name, index) => {
       const part = parts[index];
       if (part && wanted.has(name)) {
@@ -103,10 +107,15 @@ function backpropagate(
 }
 
 /** The nodes between `wrt` and the loss, in order, and the values whose gradient is wanted. */
-function pathTo(graph: Graph, loss: string, wrt: readonly string[]): { nodes: Node[]; wanted: ReadonlySet<string> } {
+function pathTo(
+  graph: Graph,
+  loss: string,
+  wrt: readonly string[],
+  ruleOf: RuleOf,
+): { nodes: Node[]; wanted: ReadonlySet<string> } {
   const wanted = new Set(wrt);
   const after = graph.nodes.filter((node) => {
-    const isReached = gradientOf(node) !== zero && namesUsedBy(node).some((name) => wanted.has(name));
+    const isReached = ruleOf(node) !== zero && namesUsedBy(node).some((name) => wanted.has(name));
     for (const name of isReached ? node.outputs : []) {
       wanted.add(name);
     }
@@ -149,8 +158,8 @@ function refuseUnknown(graph: Graph, names: readonly string[]): void {
   }
 }
 
-function refuseWithoutRule(path: readonly Node[]): void {
-  const missing = path.filter((node) => gradientOf(node) === undefined);
+function refuseWithoutRule(path: readonly Node[], ruleOf: RuleOf): void {
+  const missing = path.filter((node) => ruleOf(node) === undefined);
   if (missing.length > 0) {
     const list = missing.slice(0, 10).map(describe).join(", ");
     throw new OnnxError(

@@ -31,6 +31,8 @@ export interface ClassifierOptions {
   readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Which output to use and what it holds, where the graph does not tell. */
   readonly output?: LogitsOptions;
+  /** Gradients pass through rounding and signs as if these did nothing (BPDA), instead of ending there. */
+  readonly straightThrough?: boolean;
   readonly threads?: number;
   readonly device?: Device;
   /** Samples per run of the session at most. */
@@ -51,7 +53,7 @@ export interface OnnxClassifier extends GradientClassifier {
  * rule is refused then, with an OnnxError, while `logits` keeps working.
  */
 export async function openClassifier(model: Model, options: ClassifierOptions): Promise<OnnxClassifier> {
-  const { bounds, layout, threads, device } = options;
+  const { bounds, layout, threads, device, straightThrough = false } = options;
   const input = chooseInput(model, options.inputName);
   const inputShape = options.inputShape ?? declaredShape(input);
   const trial = tensor([1, ...inputShape], middleOf(bounds, sizeOf(inputShape)));
@@ -74,7 +76,14 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
 
   const gradients = new GradientSessions(forward, async (loss) => {
     const subgraph = lossSubgraph(loss, classes);
-    const derived = await differentiate(forward, { loss: subgraph, wrt: [input.name], output: exposed.output, sample });
+    const wrt = [input.name];
+    const derived = await differentiate(forward, {
+      loss: subgraph,
+      wrt,
+      output: exposed.output,
+      sample,
+      straightThrough,
+    });
     return openSession(derived, sessionOptions);
   });
 

@@ -100,6 +100,19 @@ describe("a classifier", () => {
     },
   );
 
+  test("has no gradient behind a rounding, or one that passes straight through it if asked to", async () => {
+    const rounded = modelOf(["batch", 3], (graph, y) =>
+      dense(graph, graph.op("Round", [graph.Mul(y, graph.scalar(10, y))])),
+    );
+    for (const straightThrough of [false, true]) {
+      const classifier = await open(rounded, { straightThrough });
+      const { gradient, loss } = await classifier.lossGradient(x, Int32Array.of(0, 0, 0), "margin");
+      const once = straightThrough ? [-20, 15, 17.5] : [0, 0, 0]; // ten times column 1 less column 0
+      expect([...gradient.data]).toEqual([...once, ...once, ...once]);
+      expect(loss[0]).toBeCloseTo(-2 + 2 * 1.5 + 3 * 1.75, 5); // forward it rounds either way
+    }
+  });
+
   test("with a batch fixed by the exporter takes any number of samples", async () => {
     // The constant of a fixed batch in the middle of the graph cannot be freed.
     const fixed = modelOf([2, 3], (graph, y) => graph.Add(dense(graph, y), graph.constant(tensor([2, 2]))));

@@ -236,9 +236,18 @@ const straightThrough: ReadonlySet<string> = new Set(["QuantizeLinear"]);
 
 const standardDomains: ReadonlySet<string> = new Set(["", "ai.onnx", "ai.onnx.ml"]);
 
-/** The rule of a node's operator, or undefined if there is none. */
-export function gradientOf(node: Pick<Node, "op" | "domain">): Gradient | undefined {
-  const table: Readonly<Record<string, Gradient>> = gradients;
+/** Steps, whose own gradient is zero, as what they approximate. */
+const steps: Readonly<Record<string, Gradient>> = { Ceil: Identity, Floor: Identity, Round: Identity, Sign: Identity };
+
+/**
+ * The rule of a node's operator, or undefined if there is none. With `straightThrough`, rounding and signs pass the gradient
+ * on as if they did nothing (BPDA, Athalye et al., 2018, https://arxiv.org/abs/1802.00420).
+ */
+export function gradientOf(
+  node: Pick<Node, "op" | "domain">,
+  { straightThrough: passesSteps = false } = {},
+): Gradient | undefined {
+  const table: Readonly<Record<string, Gradient>> = passesSteps ? { ...gradients, ...steps } : gradients;
   return standardDomains.has(node.domain) && Object.hasOwn(table, node.op) ? table[node.op] : undefined;
 }
 
