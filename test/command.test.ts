@@ -56,6 +56,39 @@ describe("inspect", () => {
   });
 });
 
+describe("audit --list", () => {
+  test("prints the plan of each profile and the attacks outside of them with a reason, for people and for machines", async () => {
+    const { code, stdout } = await casemate(["audit", "--list"]);
+    expect(code).toBe(0);
+    for (const profile of ["quick", "standard", "thorough"]) expect(stdout).toContain(`${profile}, in L∞`);
+    expect(stdout).toMatch(/^ {2}fgsm +FGSM +gradient +images, tables$/m);
+    expect(stdout).toMatch(/^ {2}gaussian-noise .*L∞ L2 L1 {2}\w.*\.$/m);
+
+    const json = JSON.parse((await casemate(["audit", "--list", "--norm", "l2", "--json"])).stdout);
+    const plan = (name: string, kind: string): readonly string[] =>
+      json.profiles
+        .find(({ profile }: { profile: string }) => profile === name)
+        .plans.find((each: { kind: string }) => each.kind === kind).attacks;
+    expect(plan("quick", "images")).toContain("fgsm");
+    expect(plan("thorough", "trees")).not.toContain("fgsm"); // a tree has no gradients
+    for (const { id, profiles, reason } of json.attacks) expect(profiles.length > 0, id).toBe(reason === undefined);
+  });
+
+  test("is not needed where attacks are named", async () => {
+    const args = ["audit", standard, ...quick, "--attack", "fgsm", "--out", join(folder, "named"), "--json"];
+    const { code, stdout } = await casemate(args);
+    expect(code).toBe(0);
+    const { subjects } = JSON.parse(stdout);
+    expect(subjects[0].checks.map(({ id }: { id: string }) => id)).toEqual([
+      "inspection",
+      "accuracy",
+      "fgsm",
+      "worst-case",
+      "validity",
+    ]);
+  });
+});
+
 describe("contract", () => {
   test("drafts one that the audit accepts, and says what it inferred", async () => {
     const out = join(folder, "iris.contract.json");

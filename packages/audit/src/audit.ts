@@ -46,7 +46,9 @@ async function* sequence(
   now: () => Date,
 ): AsyncGenerator<AuditEvent, void> {
   const settings = await settingsFor(options, subjects);
-  const plans = subjects.map((subject) => ({ subject, plan: planFor(subject, settings) }));
+  const plans = await Promise.all(
+    subjects.map(async (subject) => ({ subject, plan: await planFor(subject, settings) })),
+  );
   const store = options.store === undefined ? undefined : await openStore(options.store, plans, settings, options);
   yield {
     type: "started",
@@ -128,10 +130,11 @@ function resultOf(check: Check, seconds: number, { warnings = [], ...ending }: E
 async function openStore(
   folder: string,
   plans: readonly { readonly subject: OpenSubject; readonly plan: Plan }[],
-  { profile, seed, norm, epsilons }: AuditReport["settings"],
+  { profile, attacks, seed, norm, epsilons }: AuditReport["settings"],
   { resume = false }: InProcessOptions,
 ): Promise<CheckStore> {
   const fingerprint: Record<string, string | number> = { profile, seed, norm, epsilons: epsilons.join(",") };
+  if (attacks) fingerprint.attacks = attacks.join(",");
   fingerprint.subjects = plans.map(({ subject }) => subject.name).join(",");
   for (const { subject } of plans) {
     fingerprint[`the model of ${subject.name}`] = subject.modelReport.sha256;

@@ -14,7 +14,9 @@ export type Profile = AuditSettings["profile"];
 /** How to audit: plain data, since it is sent to the child that does it. */
 export interface AuditOptions {
   readonly profile?: Profile;
-  readonly norm?: Exclude<Norm, "l0">;
+  /** Ids of attacks to run instead of those of the profile. */
+  readonly attacks?: readonly string[];
+  readonly norm?: Norm;
   /** Radii in the units of the contract's range; the verdict is about the largest. */
   readonly epsilons?: readonly number[];
   readonly seed?: number;

@@ -1,11 +1,12 @@
 import { accuracyCheck } from "./checks/accuracy.ts";
 import { attackCheck } from "./checks/attack.ts";
 import type { AttackRow } from "./checks/attacks/attack-row.ts";
-import { rowsOf } from "./checks/attacks/index.ts";
+import { attackRows, rowsOf } from "./checks/attacks/index.ts";
 import type { Check } from "./checks/check.ts";
 import { inspectionCheck } from "./checks/inspection.ts";
 import { validityCheck } from "./checks/validity.ts";
 import { worstCaseCheck } from "./checks/worst-case.ts";
+import { AuditError } from "./errors.ts";
 import type { AuditSettings, Norm } from "./report.ts";
 import { inNorm } from "./settings.ts";
 import type { OpenSubject } from "./subject.ts";
@@ -18,13 +19,17 @@ export interface Plan {
   readonly assumptions: readonly string[];
 }
 
-/** The checks that a profile runs on a subject, in order. */
-export function planFor(subject: OpenSubject, settings: AuditSettings): Plan {
-  const { profile, epsilons, seed } = settings;
-  const norm = settings.norm as Exclude<Norm, "l0">;
-  const { rows, assumptions } = fitting(rowsOf(profile), subject, norm);
+/** The checks that a profile, or a choice of attacks, runs on a subject, in order. */
+export async function planFor(subject: OpenSubject, settings: AuditSettings): Promise<Plan> {
+  const { profile, epsilons, norm, seed } = settings;
+  const withoutRule = await subject.operatorsWithoutGradient();
+  const setting: Setting = { kind: subject.kind, hasGradients: withoutRule.length === 0, norm, width: subject.width };
+  const { rows, assumptions } = settings.attacks
+    ? chosen(settings.attacks, profile, setting)
+    : fitting(rowsOf(profile), setting);
+  const isMain = (row: AttackRow) => (row.norm ?? norm) === norm && row.attack.aim !== "anywhere";
   const total = subject.samples.length;
-  const attacks = rows.map((row) => {
+  const attacks = rows.map((row, index) => {
     const ladder =
       row.norm === undefined ? epsilons : epsilons.map((epsilon) => inNorm(row.norm!, epsilon, subject.width));
     const radii = row.isCurve || row.attack.aim === "nearest" ? ladder : ladder.slice(-1);
@@ -40,11 +45,15 @@ export function planFor(subject: OpenSubject, settings: AuditSettings): Plan {
       samples,
       seed,
       costPerSample: cost * rounds,
+      ...(row.onlyStanding && {
+        standingAfter: rows
+          .slice(0, index)
+          .filter(isMain)
+          .map((each) => each.id),
+      }),
     });
   });
-  const mainAttacks = rows
-    .filter((row) => (row.norm ?? norm) === norm && row.attack.aim !== "anywhere")
-    .map(({ id }) => id);
+  const mainAttacks = rows.filter(isMain).map(({ id }) => id);
   return {
     checks: [
       inspectionCheck,
@@ -54,25 +63,110 @@ export function planFor(subject: OpenSubject, settings: AuditSettings): Plan {
       validityCheck,
     ],
     mainAttacks,
-    assumptions,
+    assumptions:
+      withoutRule.length > 0
+        ? [
+            `Without a gradient rule for ${withoutRule.join(", ")}, only attacks that need no gradients run.`,
+            ...assumptions,
+          ]
+        : assumptions,
   };
 }
 
+/** What of a subject and its settings decides which attacks there are. */
+export interface Setting {
+  readonly kind: OpenSubject["kind"];
+  readonly hasGradients: boolean;
+  readonly norm: Norm;
+  /** Features of a sample. */
+  readonly width: number;
+}
+
+/** The rows that can run, and what is to be said of those that cannot. */
 function fitting(
   rows: readonly AttackRow[],
-  { image, width }: OpenSubject,
-  norm: Exclude<Norm, "l0">,
+  setting: Setting,
 ): { readonly rows: readonly AttackRow[]; readonly assumptions: readonly string[] } {
-  const assumptions: string[] = [];
-  const kept = rows.filter(({ title, attack, imagesOnly, norm: own }) => {
-    if (imagesOnly && !image) return false;
-    if (own !== undefined && norm !== "linf") return false; // its radius is derived from one in Linf
-    if (attack.norms.includes(own ?? norm)) return true;
-    assumptions.push(`${title} has no form in ${norm} and is not part of this audit.`);
-    return false;
+  const kept = rows.filter((row) => obstacleTo(row, setting) === undefined);
+  const lost = rows.filter(
+    (row) => isMeantFor(row, setting) && hasGradientsFor(row, setting) && !hasForm(row, setting),
+  );
+  const standing = kept.filter(({ onlyStanding }) => onlyStanding).map(({ title }) => title);
+  return {
+    rows: kept,
+    assumptions: [
+      ...lost.map(({ title }) => `${title} has no form in ${setting.norm} and is not part of this audit.`),
+      ...(kept.some((row) => row.norm !== undefined && row.norm !== setting.norm)
+        ? [`Radii in L2 were derived from those in Linf: epsilon · √${setting.width} / 4.`]
+        : []),
+      ...(standing.length > 0
+        ? [
+            `Samples that earlier attacks broke were not attacked again by ${standing.join(", ")}, and count as broken there.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+/** The rows of these ids, as the profile has them or else as the table does first. Throws INVALID_OPTION for one that cannot run. */
+function chosen(
+  ids: readonly string[],
+  profile: AuditSettings["profile"],
+  setting: Setting,
+): ReturnType<typeof fitting> {
+  const rows = ids.map((id) => {
+    const variants = attackRows.filter((row) => row.id === id);
+    const row = variants.find(({ profiles }) => profiles.includes(profile)) ?? variants[0];
+    if (!row) {
+      const known = [...new Set(attackRows.map((each) => each.id))].sort().join(", ");
+      throw new AuditError("INVALID_OPTION", `no attack '${id}': there are ${known}`);
+    }
+    const obstacle = obstacleTo(row, setting);
+    if (obstacle !== undefined) throw new AuditError("INVALID_OPTION", `attack '${id}': ${obstacle}`);
+    return row;
   });
-  if (kept.some((row) => row.norm !== undefined)) {
-    assumptions.push(`Radii in L2 were derived from those in Linf: epsilon · √${width} / 4.`);
+  return fitting(
+    rows.sort((a, b) => a.cost - b.cost),
+    setting,
+  );
+}
+
+/** Why an attack cannot run, in words. */
+function obstacleTo(row: AttackRow, setting: Setting): string | undefined {
+  if (!isMeantFor(row, setting)) return `is for ${row.only}, the model takes ${setting.kind}`;
+  if (!hasGradientsFor(row, setting)) return "needs gradients, and the model has operators without a rule for them";
+  if (!hasForm(row, setting)) return `has no form in ${setting.norm}`;
+  // a radius in another norm is derived from one in Linf
+  if (row.norm !== undefined && row.norm !== setting.norm && setting.norm !== "linf") return "is for an audit in linf";
+  return undefined;
+}
+
+function isMeantFor({ only }: AttackRow, { kind, hasGradients }: Setting): boolean {
+  switch (only) {
+    case undefined:
+      return true;
+    case "no-gradients":
+      return !hasGradients;
+    case "tables":
+      return kind === "tables" || kind === "trees";
+    default:
+      return only === kind;
   }
-  return { rows: kept, assumptions };
+}
+
+function hasGradientsFor({ attack }: AttackRow, { hasGradients }: Setting): boolean {
+  return hasGradients || attack.access !== "gradient";
+}
+
+function hasForm({ attack, norm: own }: AttackRow, { norm }: Setting): boolean {
+  return attack.norms.includes(own ?? norm);
+}
+
+/** What profiles run on models of a kind, without a model at hand: those with gradients, except of trees. */
+export function plannedRows(
+  profile: AuditSettings["profile"],
+  kind: OpenSubject["kind"],
+  norm: Norm,
+): readonly AttackRow[] {
+  return fitting(rowsOf(profile), { kind, hasGradients: kind !== "trees", norm, width: 1 }).rows;
 }

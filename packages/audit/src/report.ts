@@ -15,6 +15,7 @@ const Shape = Type.Array(Type.Union([Type.Number(), Type.String(), Type.Null()])
 const AuditSettings = Type.Object(
   {
     profile: Type.Enum(["quick", "standard", "thorough"]),
+    attacks: Type.Optional(Type.Array(Type.String(), { description: "Chosen by id, instead of the profile's." })),
     seed: Type.Number(),
     epsilons: Type.Array(Type.Number()),
     norm: Norm,

@@ -1,7 +1,7 @@
 import { runtimeVersion } from "@casemate/onnx";
 import { AuditError } from "./errors.ts";
 import type { AuditOptions } from "./options.ts";
-import type { AuditSettings } from "./report.ts";
+import type { AuditSettings, Norm } from "./report.ts";
 import type { OpenSubject } from "./subject.ts";
 
 /** The options with everything that was left open decided, as the report records them. */
@@ -9,12 +9,13 @@ export async function settingsFor(
   options: AuditOptions & { readonly threads: number },
   subjects: readonly OpenSubject[],
 ): Promise<AuditSettings> {
-  const { profile = "standard", norm = "linf", seed = 0, device = "cpu", budget, command = "" } = options;
+  const { profile = "standard", norm = "linf", seed = 0, device = "cpu", budget, attacks, command = "" } = options;
   return {
     profile,
     seed,
-    epsilons: options.epsilons ? ladderOf(options.epsilons) : ladderOf([usualEpsilon(norm, subjects)]),
+    epsilons: ladderOf(options.epsilons ?? [usualEpsilon(norm, subjects)], norm),
     norm,
+    ...(attacks && { attacks }),
     ...(budget && { budget }),
     device,
     threads: options.threads,
@@ -37,14 +38,21 @@ export function epsilonAssumption({ epsilons }: AuditOptions, settings: AuditSet
 const RUNGS = 10;
 
 /** One radius becomes a ladder of equal steps that ends in it, for the curve; several are taken as they are. */
-function ladderOf(epsilons: readonly number[]): readonly number[] {
-  const wrong = epsilons.find((epsilon) => !(epsilon > 0 && Number.isFinite(epsilon)));
+function ladderOf(epsilons: readonly number[], norm: Norm): readonly number[] {
+  const isWrong = (epsilon: number) => !(epsilon > 0 && Number.isFinite(epsilon));
+  const wrong = epsilons.find((epsilon) => isWrong(epsilon) || (norm === "l0" && !Number.isInteger(epsilon)));
   if (wrong !== undefined || epsilons.length === 0) {
-    throw new AuditError("INVALID_OPTION", `epsilon: expected numbers above 0, got ${wrong ?? "none"}`);
+    throw new AuditError(
+      "INVALID_OPTION",
+      `epsilon: expected ${norm === "l0" ? "whole " : ""}numbers above 0, got ${wrong ?? "none"}`,
+    );
   }
   const [single] = epsilons;
   if (epsilons.length > 1) return [...new Set(epsilons)].sort((a, b) => a - b);
-  return Array.from({ length: RUNGS }, (_, i) => (i + 1 === RUNGS ? single! : rounded((single! * (i + 1)) / RUNGS)));
+  const rungs = Array.from({ length: RUNGS }, (_, i) =>
+    i + 1 === RUNGS ? single! : rounded((single! * (i + 1)) / RUNGS),
+  );
+  return norm === "l0" ? [...new Set(rungs.map(Math.ceil))] : rungs;
 }
 
 /**
@@ -64,8 +72,9 @@ export function inNorm(norm: AuditSettings["norm"], linf: number, width: number)
     case "l2":
       return rounded((linf * Math.sqrt(width)) / 4);
     case "l1":
-    case "l0":
       return rounded((linf * width) / 16);
+    case "l0":
+      return Math.max(1, Math.round(width / 50)); // features to change freely: 2 % of them
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type GradientClassifier,
   type OnnxClassifier,
   openClassifier,
+  type ThreatCurve,
 } from "@casemate/attacks";
 import type { Dataset, ReadOptions } from "@casemate/data";
 import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
@@ -16,14 +17,18 @@ import { AuditError } from "./errors.ts";
 import { modelReportOf, openModel } from "./inspect-model.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
 import type { PictureOptions } from "./picture.ts";
-import type { DataReport, ModelReport } from "./report.ts";
+import type { DataReport, ModelReport, Norm } from "./report.ts";
 import { openSamples, readSamples, type Samples } from "./samples.ts";
 import type { Contract, ContractInput } from "./schemas/contract.ts";
 import { hasDifferentRanges, UnitBox } from "./unit-box.ts";
 
+/** What plans are made for: pictures, rows of a table, trees over such rows, or anything else that has gradients. */
+export type SubjectKind = "images" | "tables" | "trees" | "other";
+
 /** A model with its contract and samples, read and checked against each other, ready for checks. */
 export interface OpenSubject {
   readonly name: string;
+  readonly kind: SubjectKind;
   readonly modelReport: ModelReport;
   readonly dataReport: DataReport;
   readonly contract: Contract;
@@ -40,8 +45,8 @@ export interface OpenSubject {
   readonly width: number;
   /** Upper less lower bound, the same for all features in the space that attacks work in. */
   readonly rangeWidth: number;
-  /** 1 where an attacker can change a feature; all of them if absent. */
-  readonly mask: Uint8Array | undefined;
+  /** What an attacker may do within these radii, in the space that attacks work in. */
+  threat(norm: Norm, epsilons: readonly number[]): ThreatCurve;
   /** Names of operators before the scores that no gradient rule is known for. */
   operatorsWithoutGradient(): Promise<readonly string[]>;
   /** Samples by their position, [samples, ...], in the space that attacks work in. */
@@ -49,7 +54,8 @@ export interface OpenSubject {
   /** Values of one sample back in the units of the contract. */
   toContractUnits(values: Float32Array): Float32Array;
   classifier(): Promise<Classifier & Pick<OnnxClassifier, "edits">>;
-  gradientClassifier(): Promise<GradientClassifier>;
+  /** With `straightThrough`, gradients pass through rounding as if it did nothing. */
+  gradientClassifier(options?: { readonly straightThrough?: boolean }): Promise<GradientClassifier>;
   dispose(): Promise<void>;
 }
 
@@ -99,11 +105,15 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
         "Features have different ranges, so perturbations are measured in shares of the range that the contract gives each.",
       ]
     : [];
+  const mask = mutableMask(input);
   const output = { output: contract.output.name, kind: contract.output.kind };
-  let opened: Promise<OnnxClassifier> | undefined;
-  const open = (): Promise<OnnxClassifier> => {
-    opened ??= openClassifier(model, {
+  const opened = new Map<boolean, Promise<OnnxClassifier>>();
+  const open = (straightThrough: boolean): Promise<OnnxClassifier> => {
+    const known = opened.get(straightThrough);
+    if (known) return known;
+    const opening = openClassifier(model, {
       bounds,
+      straightThrough,
       inputName: input.name,
       inputShape,
       output,
@@ -114,11 +124,16 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
       ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.device !== undefined && { device: options.device }),
     }).then((classifier) => refuseOtherClasses(classifier, contract));
-    return opened;
+    opened.set(straightThrough, opening);
+    return opening;
   };
-  const scaled = async () => (box ? box.around(await open()) : await open());
+  const scaled = async ({ straightThrough = false } = {}) => {
+    const classifier = await open(straightThrough);
+    return box ? box.around(classifier) : classifier;
+  };
   return {
     name,
+    kind: kindOf(input, model),
     modelReport: modelReportOf(model, path),
     dataReport: samples.report,
     contract,
@@ -130,7 +145,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     samples: chooseSamples(samples.labels.length, options.samples ?? samples.labels.length, options.seed ?? 0),
     width,
     rangeWidth: box ? 1 : widthOf(bounds),
-    mask: mutableMask(input),
+    threat: (norm, epsilons) => ({ norm, epsilons, ...(mask && { mask }) }),
     operatorsWithoutGradient: async () =>
       operatorsOf(exposeLogits(await prepare(model, []), output).model)
         .filter(({ gradient }) => gradient === "none")
@@ -143,11 +158,20 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     classifier: scaled,
     gradientClassifier: scaled,
     async dispose() {
-      const classifier = await opened?.catch(() => undefined); // one that never opened holds nothing
-      opened = undefined;
-      await classifier?.dispose();
+      const opening = [...opened.values()];
+      opened.clear();
+      for (const each of opening) {
+        const classifier = await each.catch(() => undefined); // one that never opened holds nothing
+        await classifier?.dispose();
+      }
     },
   };
+}
+
+function kindOf({ kind }: ContractInput, { graph }: Model): SubjectKind {
+  if (kind === "image") return "images";
+  if (graph.nodes.some(({ op }) => op.startsWith("TreeEnsemble"))) return "trees";
+  return kind === "tabular" ? "tables" : "other";
 }
 
 /** The file's name without its ending, as a name for folders too; a number tells subjects of the same name apart. */

@@ -93,14 +93,43 @@ test("a line is measured as geometry says", async () => {
   ]);
 });
 
-test("an operator without a rule fails the gradient attacks; the others run, and nothing is called robust for it", async () => {
+test("a model with an operator without a rule is attacked without gradients, and the report says so", async () => {
   const { report } = await run("compress.onnx", { profile: "standard", epsilons: [0.2] });
-  const status = Object.fromEntries(report.subjects[0]!.checks.map(({ id, status: each }) => [id, each]));
-  expect(status).toMatchObject({ fgsm: "failed", pgd: "failed", noise: "completed", square: "completed" });
-  expect(find(report, "fgsm").error).toMatch(/Compress/);
-  expect(find(report, "fgsm").metrics).toEqual([]);
+  const [{ checks, assumptions }] = report.subjects as [AuditReport["subjects"][number]];
+  expect(checks.every(({ status }) => status === "completed")).toBe(true);
+  expect(checks.filter(({ attack, id }) => attack?.access === "gradient" && id !== "worst-case")).toEqual([]);
+  expect(assumptions).toContain("Without a gradient rule for Compress, only attacks that need no gradients run.");
   expect(find(report, "inspection").warnings[0]?.message).toBe("no gradient rule for Compress");
   expect(find(report, "square").attack).toMatchObject({ broken: 2, robust: 2 });
+});
+
+test("attacks are chosen by their id, and one that there is not or that cannot run is refused", async () => {
+  const { report } = await run("linear.onnx", { attacks: ["hop-skip-jump", "fgsm"], epsilons: [0.2] });
+  const attacks = report.subjects[0]!.checks.filter(({ kind }) => kind === "attack").map(({ id }) => id);
+  expect(attacks).toEqual(["fgsm", "hop-skip-jump", "worst-case"]);
+  expect(report.settings.attacks).toEqual(["hop-skip-jump", "fgsm"]);
+  await expect(run("linear.onnx", { attacks: ["fgms"] })).rejects.toThrow(/no attack 'fgms': there are .*fgsm/);
+  await expect(run("linear.onnx", { attacks: ["spatial"] })).rejects.toThrow(
+    "'spatial': is for images, the model takes tables",
+  );
+  await expect(run("compress.onnx", { attacks: ["fgsm"] })).rejects.toThrow("'fgsm': needs gradients");
+  await expect(run("linear.onnx", { attacks: ["fgsm"], norm: "l0", epsilons: [1] })).rejects.toThrow("no form in l0");
+});
+
+test("two models on the same samples are compared", async () => {
+  const subjects = ["linear.onnx", "compress.onnx"].map((model) => ({
+    model: join(folder, model),
+    data: join(folder, "samples.csv"),
+  }));
+  const running = audit(subjects, { profile: "standard", epsilons: [0.2] });
+  let next = await running.next();
+  while (!next.done) next = await running.next();
+  const { comparisons = [] } = next.value;
+  expect(comparisons.map(({ baseline, candidate, metric }) => [baseline, candidate, metric])).toEqual([
+    ["linear", "compress", "accuracy.clean"],
+    ["linear", "compress", "accuracy.robust"],
+  ]);
+  expect(comparisons[1]).toMatchObject({ samples: 5, both: 2, neither: 3, verdict: "no difference shown", pValue: 1 });
 });
 
 test("events tell the plan first, then start and end of each check in order", async () => {

@@ -1,18 +1,27 @@
 import { type Attack, type AttackResult, type Progress, type SampleResult, stream } from "@casemate/attacks";
 import { AuditError } from "../errors.ts";
 import type { AttackReport, Metric, Norm, Warning } from "../report.ts";
-import type { Check, CheckContext, CheckProgress, Measurement, SampleOutcomes } from "./check.ts";
+import type {
+  Check,
+  CheckContext,
+  CheckProgress,
+  FinishedCheck,
+  Measurement,
+  SampleOutcomes,
+  SampleStatus,
+} from "./check.ts";
 import { distributionOf, quantile } from "./distances.ts";
 import { galleryOf } from "./gallery.ts";
 import { pointAt, proportion } from "./proportion.ts";
 import { chooseSamples } from "./sample-choice.ts";
 import { evasion } from "./taxonomy.ts";
+import { worstOutcomes } from "./worst-case.ts";
 
 export interface AttackCheckOptions {
   readonly id: string;
   readonly title: string;
   readonly attack: Attack;
-  readonly norm: Exclude<Norm, "l0">;
+  readonly norm: Norm;
   /** Radii from the smallest; the verdict is about the last. */
   readonly epsilons: readonly number[];
   /** How many samples to attack, drawn by the seed. */
@@ -20,6 +29,8 @@ export interface AttackCheckOptions {
   readonly seed: number;
   /** Estimated forward passes for one sample that stands. */
   readonly costPerSample: number;
+  /** Ids of the checks whose broken samples it leaves alone and takes over; it attacks all samples if absent. */
+  readonly standingAfter?: readonly string[];
 }
 
 /** The row of a plan that runs one attack and judges what it did. */
@@ -38,15 +49,26 @@ export function attackCheck(options: AttackCheckOptions): Check {
 }
 
 async function* runAttack(
-  { subject, signal }: CheckContext,
-  { id, attack, norm, epsilons, samples, seed }: AttackCheckOptions,
+  { subject, earlier, signal }: CheckContext,
+  { id, attack, norm, epsilons, samples, seed, standingAfter = [] }: AttackCheckOptions,
 ): AsyncGenerator<CheckProgress, Measurement> {
-  const indices = chooseSamples(subject.samples.length, samples, seed).map((row) => subject.samples[row]!);
+  const chosen = chooseSamples(subject.samples.length, samples, seed).map((row) => subject.samples[row]!);
+  const decided = decidedBy([...earlier.values()], standingAfter);
+  const indices = chosen.filter((index) => !decided.has(index));
+  if (indices.length === 0) return withoutAttack(chosen, decided, { attack, norm, epsilons });
   const model = attack.access === "gradient" ? await subject.gradientClassifier() : await subject.classifier();
-  const x = subject.inputs(indices);
-  const labels = indices.map((index) => subject.labels[index]!);
-  const threat = { norm, epsilons, ...(subject.mask && { mask: subject.mask }) };
-  const events = stream(model, x, labels, threat, { attack, seed, indices, ...(signal && { signal }) });
+  const events = stream(
+    model,
+    subject.inputs(indices),
+    indices.map((index) => subject.labels[index]!),
+    subject.threat(norm, epsilons),
+    {
+      attack,
+      seed,
+      indices,
+      ...(signal && { signal }),
+    },
+  );
   let next = await events.next();
   while (!next.done) {
     yield progressOf(next.value, epsilons, attack.restarts);
@@ -54,15 +76,59 @@ async function* runAttack(
   }
   const result = next.value;
   refuseAllFailed(result);
+  const found = new Map(result.samples.map((sample) => [sample.sample, outcomeOf(sample)]));
+  const outcomes = chosen.map((index) => found.get(index) ?? decided.get(index)!);
   return {
     queries: result.queries,
-    metrics: metricsOf(result),
-    ...(attack.aim !== "anywhere" && { attack: reportOf(result, attack.access) }),
-    samples: outcomesOf(result),
-    evidence: evidenceOf(result),
+    metrics: [...metricsOf(attack, outcomes, result.queries.forward), ...stageMetrics(attack, result, outcomes)],
+    ...(attack.aim !== "anywhere" && {
+      attack: reportOf({ attack, norm, epsilons }, outcomes, decided.size > 0 ? [] : result.curve, result.borderline),
+    }),
+    samples: columnsOf(outcomes),
+    evidence: evidenceOf(attack, norm, epsilons, result.zeroGradients),
     warnings: failedWarning(result),
     gallery: await galleryOf(subject, id, result),
   };
+}
+
+/** One sample after an attack. */
+interface Outcome {
+  readonly index: number;
+  readonly status: SampleStatus;
+  readonly prediction: number;
+  readonly distance: number | null;
+}
+
+type Facts = Pick<AttackCheckOptions, "attack" | "norm" | "epsilons">;
+
+/** What earlier checks have settled, by sample. */
+function decidedBy(earlier: readonly FinishedCheck[], ids: readonly string[]): ReadonlyMap<number, Outcome> {
+  const settled = [...worstOutcomes(earlier, ids)].filter(
+    ([, { status }]) => status === "broken" || status === "wrong",
+  );
+  return new Map(
+    settled.map(([index, { distance, ...outcome }]) => [index, { index, ...outcome, distance: distance ?? null }]),
+  );
+}
+
+/** What is measured where nothing was left to attack. */
+function withoutAttack(
+  chosen: readonly number[],
+  decided: ReadonlyMap<number, Outcome>,
+  { attack, norm, epsilons }: Facts,
+): Measurement {
+  const outcomes = chosen.map((index) => decided.get(index)!);
+  return {
+    queries: { forward: 0, backward: 0 },
+    metrics: metricsOf(attack, outcomes, 0),
+    ...(attack.aim !== "anywhere" && { attack: reportOf({ attack, norm, epsilons }, outcomes, [], 0) }),
+    samples: columnsOf(outcomes),
+    evidence: evidenceOf(attack, norm, epsilons, { count: 0, of: 0 }),
+  };
+}
+
+function outcomeOf({ sample, status, prediction, adversarialPrediction, distance }: SampleResult): Outcome {
+  return { index: sample, status, prediction: adversarialPrediction ?? prediction, distance: distance ?? null };
 }
 
 function progressOf(
@@ -100,65 +166,85 @@ function failedWarning({ samples }: AttackResult): readonly Warning[] {
   ];
 }
 
-function metricsOf({ attack, samples, queries }: AttackResult): readonly Metric[] {
-  const count = countsOf(samples);
-  const attacked = samples.length - count.wrong;
-  const distances = brokenDistances(samples);
+function metricsOf({ aim }: Attack, outcomes: readonly Outcome[], forward: number): readonly Metric[] {
+  const count = countsOf(outcomes);
+  const attacked = outcomes.length - count.wrong;
+  const distances = brokenDistances(outcomes);
   return [
     // one that is bounded by no ball says nothing about robustness within one
-    proportion(attack.aim === "anywhere" ? "accuracy.transformed" : "accuracy.robust", count.robust, samples.length),
+    proportion(aim === "anywhere" ? "accuracy.transformed" : "accuracy.robust", count.robust, outcomes.length),
     proportion("attack.success", count.broken, attacked),
     ...(distances.length > 0
       ? [{ name: "distance.median", value: quantile(distances, 0.5), unit: "distance" } as const]
       : []),
-    { name: "queries.per-sample", value: attacked === 0 ? 0 : queries.forward / attacked, unit: "count" },
+    { name: "queries.per-sample", value: attacked === 0 ? 0 : forward / attacked, unit: "count" },
   ];
 }
 
+/** Of an assembly: how many samples stood after each of its members. */
+function stageMetrics(
+  { stages = [] }: Attack,
+  { samples }: AttackResult,
+  outcomes: readonly Outcome[],
+): readonly Metric[] {
+  const { robust } = countsOf(outcomes);
+  return stages.map(({ name }, index) => {
+    const later = stages.slice(index + 1).map((stage) => stage.name);
+    const fallLater = samples.filter(({ status, stage }) => status === "broken" && later.includes(stage ?? ""));
+    const value = robust + fallLater.length;
+    return { name: `robust.after.${index + 1}.${name}`, value, unit: "count", count: value, of: outcomes.length };
+  });
+}
+
 function reportOf(
-  { norm, epsilons, samples, curve, borderline }: AttackResult,
-  access: Attack["access"],
+  { attack, norm, epsilons }: Facts,
+  outcomes: readonly Outcome[],
+  curve: AttackResult["curve"],
+  borderline: number,
 ): AttackReport {
-  const count = countsOf(samples);
-  const total = samples.length;
-  const distances = distributionOf(brokenDistances(samples));
+  const count = countsOf(outcomes);
+  const total = outcomes.length;
+  const distances = distributionOf(brokenDistances(outcomes));
+  const epsilon = epsilons.at(-1)!;
+  const points = curve.length > 0 ? curve : [{ epsilon, robust: count.robust }];
   return {
-    access,
+    access: attack.access,
     norm,
-    epsilon: epsilons.at(-1)!,
+    epsilon,
     ...count,
     curve: [
       pointAt(0, total - count.wrong, total),
-      ...curve.map(({ epsilon, robust }) => pointAt(epsilon, robust, total)),
+      ...points.map((point) => pointAt(point.epsilon, point.robust, total)),
     ],
     ...(distances && { distances }),
     borderline,
   };
 }
 
-function outcomesOf({ samples }: AttackResult): SampleOutcomes {
+function columnsOf(outcomes: readonly Outcome[]): SampleOutcomes {
   return {
-    index: samples.map(({ sample }) => sample),
-    status: samples.map(({ status }) => status),
-    prediction: samples.map(({ prediction, adversarialPrediction }) => adversarialPrediction ?? prediction),
-    distance: samples.map(({ distance }) => distance ?? null),
+    index: outcomes.map(({ index }) => index),
+    status: outcomes.map(({ status }) => status),
+    prediction: outcomes.map(({ prediction }) => prediction),
+    distance: outcomes.map(({ distance }) => distance),
   };
 }
 
-function evidenceOf({ attack, norm, epsilons, zeroGradients }: AttackResult): NonNullable<Measurement["evidence"]> {
-  const { name, access, aim, parameters } = attack;
+function evidenceOf(
+  { name, access, aim, parameters }: Attack,
+  norm: Norm,
+  epsilons: readonly number[],
+  zeroGradients: AttackResult["zeroGradients"],
+): NonNullable<Measurement["evidence"]> {
   return { attack: { name, access, aim, parameters }, norm, epsilons, zeroGradients };
 }
 
-function countsOf(samples: readonly SampleResult[]): Pick<AttackReport, "broken" | "robust" | "wrong" | "failed"> {
+function countsOf(outcomes: readonly Outcome[]): Pick<AttackReport, "broken" | "robust" | "wrong" | "failed"> {
   const count = { broken: 0, robust: 0, wrong: 0, failed: 0 };
-  for (const { status } of samples) count[status]++;
+  for (const { status } of outcomes) count[status]++;
   return count;
 }
 
-function brokenDistances(samples: readonly SampleResult[]): readonly number[] {
-  return samples
-    .filter(({ status }) => status === "broken")
-    .map(({ distance }) => distance!)
-    .sort((a, b) => a - b);
+function brokenDistances(outcomes: readonly Outcome[]): readonly number[] {
+  return outcomes.flatMap(({ status, distance }) => (status === "broken" ? [distance!] : [])).sort((a, b) => a - b);
 }

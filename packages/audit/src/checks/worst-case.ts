@@ -6,7 +6,7 @@ import { pointAt, proportion } from "./proportion.ts";
 import { evasion } from "./taxonomy.ts";
 
 export interface WorstCaseOptions {
-  readonly norm: Exclude<Norm, "l0">;
+  readonly norm: Norm;
   /** Radii from the smallest; the verdict is about the last. */
   readonly epsilons: readonly number[];
   /** The attacks that it is about: all within the ball of the last radius. */

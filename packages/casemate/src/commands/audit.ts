@@ -17,9 +17,12 @@ import type { ExitCode } from "../exit-code.ts";
 import { interruptions } from "../interruptions.ts";
 import { ProgressView } from "../progress-view.ts";
 import { summaryOf } from "../summary.ts";
-import { parseBudget, parseEpsilons, wholeNumber } from "./options.ts";
+import { attacksAsJson, listedAttacks } from "./list-attacks.ts";
+import { parseBudget, parseEpsilons, parseNames, wholeNumber } from "./options.ts";
 
 interface AuditFlags {
+  readonly list?: boolean;
+  readonly attack?: readonly string[];
   readonly data?: string;
   readonly contract?: string;
   readonly profile: NonNullable<AuditOptions["profile"]>;
@@ -41,15 +44,17 @@ interface AuditFlags {
 export function auditCommand(console: Console, args: readonly string[], finish: (code: ExitCode) => void): Command {
   return new Command("audit")
     .description("Attack one or several models and report what they withstand.")
-    .argument("<model...>", ".onnx files; several are compared side by side")
+    .argument("[model...]", ".onnx files; several are compared, the first with each of the others")
+    .option("--list", "print the attacks of each profile, and those that run when named; attacks nothing")
     .option("--data <path>", "labelled samples: .npz, .csv, .jsonl, or a folder of pictures with one folder per class")
     .option("--contract <file>", "contract of the models (default: <model>.contract.json beside each)")
     .addOption(
       new Option("--profile <name>", "how hard to try").choices(["quick", "standard", "thorough"]).default("standard"),
     )
     .addOption(
-      new Option("--norm <name>", "how perturbations are measured").choices(["linf", "l2", "l1"]).default("linf"),
+      new Option("--norm <name>", "how perturbations are measured").choices(["linf", "l2", "l1", "l0"]).default("linf"),
     )
+    .option("--attack <ids>", "run these attacks instead of the profile's, with commas: see --list", parseNames)
     .option(
       "--epsilon <list>",
       "radius such as 0.3 or 8/255; several with commas: the verdict is about the largest",
@@ -77,6 +82,8 @@ Examples:
   casemate audit old.onnx new.onnx --data samples.npz --epsilon 0.3 --profile quick --out report
   casemate audit model.onnx --data pictures --budget 10m --gate gate.json --json > report.json
   casemate audit model.onnx --data samples.npz --out report --resume
+  casemate audit --list
+  casemate audit model.onnx --data samples.npz --attack fgsm,hop-skip-jump --epsilon 0.1
 `;
 
 async function run(
@@ -86,6 +93,14 @@ async function run(
   args: readonly string[],
 ): Promise<ExitCode> {
   const { data, contract, gate: gatePath, out, json = false } = flags;
+  if (flags.list) {
+    const text = json
+      ? JSON.stringify(attacksAsJson(flags.norm), null, 2)
+      : listedAttacks(flags.norm, console.printPaint);
+    console.print(text);
+    return 0;
+  }
+  if (models.length === 0) throw new AuditError("INVALID_OPTION", "no model: expected one or several .onnx files");
   if (data === undefined) {
     throw new AuditError("INVALID_OPTION", "no samples: --data names a file or a folder of labelled samples");
   }
@@ -101,9 +116,10 @@ async function run(
 }
 
 function optionsOf(flags: AuditFlags, args: readonly string[]): AuditOptions {
-  const { epsilon, samples, budget, threads, resume, profile, norm, seed, device, out } = flags;
+  const { epsilon, samples, budget, threads, resume, profile, attack, norm, seed, device, out } = flags;
   return {
     profile,
+    ...(attack && { attacks: attack }),
     norm,
     seed,
     device,

@@ -34,3 +34,10 @@ export function wholeNumber(lowest: number): (text: string) => number {
     return value;
   };
 }
+
+/** Names with commas between, each once. */
+export function parseNames(text: string): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.some((name) => name === "")) throw new InvalidArgumentError(`expected names with commas, got '${text}'.`);
+  return [...new Set(names)];
+}

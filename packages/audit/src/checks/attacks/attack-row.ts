@@ -17,8 +17,11 @@ export interface AttackRow {
   /** At most so many samples. */
   readonly samples?: number;
   /** In this norm, whatever the audit's is; its radius is derived. */
-  readonly norm?: Exclude<Norm, "l0">;
-  readonly imagesOnly?: boolean;
+  readonly norm?: Norm;
+  /** For what kind of model it is; for all if absent. */
+  readonly only?: "images" | "tables" | "trees" | "no-gradients";
+  /** Attacks only what the attacks before it, in the same norm, left standing; the others count as they do there. */
+  readonly onlyStanding?: boolean;
   /** Estimated forward passes for one sample that stands, at one radius; a backward pass counts as two. */
   readonly cost: number;
 }

@@ -8,7 +8,7 @@ export const physicalRows: readonly AttackRow[] = [
     title: "Rotation up to 30° and shift up to 3 pixels",
     attack: spatial(),
     profiles: ["thorough"],
-    imagesOnly: true,
+    only: "images",
     cost: 124,
   },
 ];
