@@ -145,7 +145,7 @@ export function blackBoxWins(evidence: readonly Evidence[]): ValidityWarning | u
  */
 export function gradientMasking(evidence: readonly Evidence[]): readonly ValidityWarning[] {
   const oneLine = evidence.filter(({ attack }) => attack.name in simpleAttacks);
-  const strong = evidence.filter(({ attack }) => /^(APGD|Square)/.test(attack.name));
+  const strong = evidence.filter(({ attack }) => /^(APGD|Auto|FAB|Square)/.test(attack.name));
   const gaps = oneLine.flatMap((weaker) =>
     strong.filter((each) => isSameThreat(each, weaker)).map((stronger) => ({ weaker, stronger, limit: 0.1 })),
   );

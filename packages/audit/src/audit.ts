@@ -120,7 +120,8 @@ async function* measure(
   }
 }
 
-type Ending = Pick<CheckReport, "status" | "error"> & Pick<Measurement, "metrics" | "queries" | "warnings" | "attack">;
+type Ending = Pick<CheckReport, "status" | "error"> &
+  Pick<Measurement, "metrics" | "queries" | "warnings" | "notes" | "attack">;
 
 function resultOf(check: Check, seconds: number, { warnings = [], ...ending }: Ending): CheckReport {
   const { id, title, kind, citation, taxonomy, parameters } = check;

@@ -1,4 +1,5 @@
 import { accuracyCheck } from "./checks/accuracy.ts";
+import { adaptiveCheck, adaptiveId } from "./checks/adaptive.ts";
 import { attackCheck } from "./checks/attack.ts";
 import type { AttackRow } from "./checks/attacks/attack-row.ts";
 import { attackRows, rowsOf } from "./checks/attacks/index.ts";
@@ -53,14 +54,19 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
       }),
     });
   });
-  const mainAttacks = rows.filter(isMain).map(({ id }) => id);
+  const tried = rows.filter(isMain).map(({ id }) => id);
+  const adapts = profile !== "quick" && !settings.attacks && setting.hasGradients;
+  const mainAttacks = adapts ? [...tried, adaptiveId] : tried;
   return {
     checks: [
       inspectionCheck,
       accuracyCheck(total),
       ...attacks,
-      worstCaseCheck({ norm, epsilons, attacks: mainAttacks }),
       validityCheck,
+      ...(adapts
+        ? [adaptiveCheck({ norm, epsilon: epsilons.at(-1)!, seed, attacks: tried, cost: total * ADAPTING })]
+        : []),
+      worstCaseCheck({ norm, epsilons, attacks: mainAttacks }),
     ],
     mainAttacks,
     assumptions:
@@ -72,6 +78,9 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
         : assumptions,
   };
 }
+
+/** Estimated forward passes per sample of an adaptive attack, most of which need none. */
+const ADAPTING = 100;
 
 /** What of a subject and its settings decides which attacks there are. */
 export interface Setting {

@@ -131,6 +131,9 @@ const CheckReport = Type.Object(
     queries: Type.Object({ forward: Count, backward: Count }),
     metrics: Type.Array(Metric),
     warnings: Type.Array(Warning),
+    notes: Type.Optional(
+      Type.Array(Type.String(), { description: "What was done, and why, where that was decided on the way." }),
+    ),
     attack: Type.Optional(AttackReport),
   },
   { description: 'One named measurement. A check that could not run is "failed", never "completed".' },

@@ -8,6 +8,9 @@ export function summaryOf(report: AuditReport, reportPath: string, paint: Consol
   const warnings = subjects.flatMap(({ name, checks }) =>
     checks.flatMap((check) => check.warnings.map(({ id, message }) => `${paint.yellow(id)} ${name}: ${message}`)),
   );
+  const notes = subjects.flatMap(({ name, checks }) =>
+    checks.flatMap((check) => (check.notes ?? []).map((note) => `${paint.bold(check.id)} ${name}: ${note}`)),
+  );
   const failures = subjects.flatMap(({ name, checks }) =>
     checks
       .filter(({ status }) => status === "failed")
@@ -28,7 +31,7 @@ export function summaryOf(report: AuditReport, reportPath: string, paint: Consol
     "",
     ...(interruption ? [`${paint.red("This report is partial:")} ${interruption.message}.`, ""] : []),
     resultTable(subjects, paint),
-    ...section("", [...warnings, ...failures, ...missing]),
+    ...section("", [...warnings, ...notes, ...failures, ...missing]),
     ...section("", compared),
     ...section(gate ? `Gate ${gate.met ? paint.green("met") : paint.red("not met")}` : "", rules),
     "",

@@ -29,6 +29,8 @@ export interface Measurement {
   readonly metrics: readonly Metric[];
   readonly queries: { readonly forward: number; readonly backward: number };
   readonly warnings?: readonly Warning[];
+  /** What was done, and why, where that was decided on the way. */
+  readonly notes?: readonly string[];
   readonly attack?: AttackReport;
   readonly samples?: SampleOutcomes;
   /** What validity is judged from, together with the samples; only of single attacks. */

@@ -35,7 +35,7 @@ function attackTable({ checks }: SubjectReport, id: string): Markup | undefined 
 <div class="scroll" role="region" aria-labelledby="${id}-attacks" tabindex="0"><table>
 <thead><tr><th scope="col">Attack</th><th scope="col">Sees</th><th scope="col" class="number">Still right</th><th scope="col" class="number">Broken</th><th scope="col" class="number">Stood</th><th scope="col" class="number">Wrong before</th><th scope="col" class="number">Model runs</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${attacks.map(attackRow)}</tbody>
-</table></div>`;
+</table></div>${attacks.flatMap(({ notes = [] }) => notes).map((note) => html`<p class="aside">${note}</p>`)}`;
 }
 
 const ACCESS: Record<AttackReport["access"], string> = {
@@ -45,15 +45,20 @@ const ACCESS: Record<AttackReport["access"], string> = {
 };
 
 function attackRow({ title, status, error, attack, metrics, queries, seconds }: CheckReport): Markup {
-  if (status === "failed" || !attack) {
+  if (status === "failed") {
     return html`<tr><th scope="row">${title}</th><td colspan="7"><span class="absent failed">failed</span> ${error ?? "no reason was given"}</td></tr>`;
+  }
+  const runs = html`<td class="number">${whole(queries.forward + queries.backward)}</td><td class="number">${duration(seconds)}</td>`;
+  if (!attack) {
+    const transformed = metrics.find(({ name }) => name === "accuracy.transformed");
+    return html`<tr><th scope="row">${title}<span class="interval">bounded by no ball</span></th><td>–</td><td class="number">${proportion(transformed)}</td><td colspan="3"></td>${runs}</tr>`;
   }
   const robust = metrics.find(({ name }) => name === "accuracy.robust");
   const unsettled = [
     attack.failed > 0 && `${whole(attack.failed)} failed`,
     attack.borderline > 0 && `${whole(attack.borderline)} borderline`,
   ].filter((words) => words !== false);
-  return html`<tr><th scope="row">${title}<span class="interval">${threat(attack)}${unsettled.length > 0 && ` · ${unsettled.join(", ")}`}</span></th><td>${ACCESS[attack.access]}</td><td class="number">${proportion(robust)}</td><td class="number">${whole(attack.broken)}</td><td class="number">${whole(attack.robust)}</td><td class="number">${whole(attack.wrong)}</td><td class="number">${whole(queries.forward + queries.backward)}</td><td class="number">${duration(seconds)}</td></tr>`;
+  return html`<tr><th scope="row">${title}<span class="interval">${threat(attack)}${unsettled.length > 0 && ` · ${unsettled.join(", ")}`}</span></th><td>${ACCESS[attack.access]}</td><td class="number">${proportion(robust)}</td><td class="number">${whole(attack.broken)}</td><td class="number">${whole(attack.robust)}</td><td class="number">${whole(attack.wrong)}</td>${runs}</tr>`;
 }
 
 const DASHES = ["6,3", "2,3", "10,3,2,3", "1,5"];
