@@ -53,7 +53,9 @@ export function samplesOfArrays(x: Located, y: Located, maximumBytes: number): O
   if (y.array.shape.slice(1).some((size) => size !== 1) || count !== shape[0]) {
     throw new DataError(
       "SHAPE_MISMATCH",
-      `${y.where}: expected one label for each of ${shape[0]} samples, got [${y.array.shape}]`,
+      `${y.where}: expected one label for each of ${shape[0]} samples, got [${y.array.shape}]${
+        count === shape[0] ? "; several labels for a sample (multi-label) are not taken" : ""
+      }`,
     );
   }
   if (data.length * 4 > maximumBytes) throw tooLarge(x.where, maximumBytes, data.length * 4);
