@@ -22,10 +22,21 @@ export { AttackError, type AttackErrorCode } from "./errors.ts";
 export { type ApgdOptions, apgdCe, apgdDlr } from "./gradient/apgd.ts";
 export { fgsm } from "./gradient/fgsm.ts";
 export { type PgdOptions, pgd } from "./gradient/pgd.ts";
-export type { Bounds, Classifier, GradientClassifier, Loss, LossFeeds, LossGradient } from "./models/classifier.ts";
+export {
+  type Bounds,
+  type Classifier,
+  type GradientClassifier,
+  type Loss,
+  type LossFeeds,
+  type LossGradient,
+  UnansweredRows,
+} from "./models/classifier.ts";
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
+export { type NesOptions, nes } from "./score/nes.ts";
+export { type SimbaOptions, simba } from "./score/simba.ts";
+export { type SpsaOptions, spsa } from "./score/spsa.ts";
 export { type SquareOptions, square } from "./score/square.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";

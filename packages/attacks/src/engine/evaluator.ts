@@ -1,6 +1,12 @@
 import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
 import { AttackError } from "../errors.ts";
-import type { Classifier, GradientClassifier, Loss, LossFeeds } from "../models/classifier.ts";
+import {
+  type Classifier,
+  type GradientClassifier,
+  type Loss,
+  type LossFeeds,
+  UnansweredRows,
+} from "../models/classifier.ts";
 
 /** When to stop early. What is not finished by then is reported as failed, never as robust. */
 export interface Budget {
@@ -30,9 +36,20 @@ export interface GradientTargets {
   readonly gradient: Float32Array;
 }
 
-/** Feeds rows to a model in batches, counts passes and keeps to the budget. A batch that fails is halved until the guilty rows are found. */
+/** What one evaluation of a sample costs. */
+export interface Passes {
+  readonly forward: number;
+  readonly backward: number;
+}
+
+/**
+ * Feeds rows to a model in batches, counts passes and keeps to the budget. A batch that fails is halved until the guilty rows
+ * are found, unless the model names them itself.
+ */
 export class Evaluator {
   readonly model: Classifier;
+  /** Passes of a sample for one gradient. */
+  readonly gradientCost: Passes;
   forward = 0;
   backward = 0;
   readonly #options: EvaluatorOptions;
@@ -41,6 +58,9 @@ export class Evaluator {
 
   constructor(model: Classifier, options: EvaluatorOptions) {
     this.model = model;
+    const { queriesPerGradient } = model as Partial<GradientClassifier>;
+    this.gradientCost =
+      queriesPerGradient === undefined ? { forward: 1, backward: 1 } : { forward: queriesPerGradient, backward: 0 };
     this.#options = options;
     this.#width = sizeOf(model.inputShape);
     this.#deadline = options.now() + (options.budget.seconds ?? Infinity) * 1000;
@@ -49,9 +69,11 @@ export class Evaluator {
   /** Fills `logits` with the scores of the rows of `x`. */
   async logits(x: Float32Array, logits: Float32Array, { mayOverdraw = false } = {}): Promise<Failures> {
     const { classes } = this.model;
-    return this.#inBatches(x.length / this.#width, 0, mayOverdraw, async (start, end) => {
-      const scores = await this.model.logits(this.#batch(x, start, end));
+    const cost = { forward: 1, backward: 0 };
+    return this.#inBatches(x.length / this.#width, cost, mayOverdraw, async (start, end) => {
+      const { scores, reasons } = await answered(() => this.model.logits(this.#batch(x, start, end)));
       logits.set(checked(scores, end - start, classes), start * classes);
+      return reasons;
     });
   }
 
@@ -64,7 +86,7 @@ export class Evaluator {
     targets: GradientTargets,
   ): Promise<Failures> {
     const model = this.model as GradientClassifier;
-    return this.#inBatches(x.length / this.#width, 1, false, async (start, end) => {
+    return this.#inBatches(x.length / this.#width, this.gradientCost, false, async (start, end) => {
       const batch = this.#batch(x, start, end);
       const result = await model.lossGradient(batch, labels.subarray(start, end), loss, {
         ...(classes && { targets: classes.subarray(start, end) }),
@@ -73,25 +95,29 @@ export class Evaluator {
       targets.logits.set(checked(result.logits, end - start, model.classes), start * model.classes);
       targets.loss.set(result.loss, start);
       targets.gradient.set(checked(result.gradient, end - start, this.#width), start * this.#width);
+      return NONE;
     });
   }
 
+  /** Runs batch after batch; `run` gives the rows of its batch that have no answer. */
   async #inBatches(
     rows: number,
-    backwardPasses: 0 | 1,
+    cost: Passes,
     mayOverdraw: boolean,
-    run: (start: number, end: number) => Promise<void>,
+    run: (start: number, end: number) => Promise<Failures>,
   ): Promise<Failures> {
     const { budget, batchSize, signal, now } = this.#options;
-    if (!mayOverdraw && this.forward + rows > (budget.queries ?? Infinity)) {
+    if (!mayOverdraw && this.forward + rows * cost.forward > (budget.queries ?? Infinity)) {
       throw new BudgetExhausted(`the budget of ${budget.queries} queries was used up`);
     }
     const failures = new Map<number, string>();
     const attempt = async (start: number, end: number): Promise<void> => {
       try {
-        await run(start, end);
-        this.forward += end - start;
-        this.backward += backwardPasses * (end - start);
+        const unanswered = await run(start, end);
+        for (const [row, reason] of unanswered) failures.set(start + row, reason);
+        const answers = end - start - unanswered.size;
+        this.forward += cost.forward * answers;
+        this.backward += cost.backward * answers;
       } catch (error) {
         if (error instanceof AttackError) throw error;
         if (end - start === 1) {
@@ -115,6 +141,17 @@ export class Evaluator {
 
   #batch(x: Float32Array, start: number, end: number): Tensor {
     return tensor([end - start, ...this.model.inputShape], x.subarray(start * this.#width, end * this.#width));
+  }
+}
+
+const NONE: Failures = new Map();
+
+async function answered(ask: () => Promise<Tensor>): Promise<{ scores: Tensor; reasons: Failures }> {
+  try {
+    return { scores: await ask(), reasons: NONE };
+  } catch (error) {
+    if (!(error instanceof UnansweredRows)) throw error;
+    return { scores: error.logits, reasons: error.reasons };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Classifier, Loss, LossFeeds } from "../models/classifier.ts";
 import { type BaseLoss, lossFor } from "../models/losses.ts";
 import type { Threat } from "../threats/threat.ts";
 import { ActiveRows, type Rows } from "./active-rows.ts";
-import type { Evaluator, Failures, GradientTargets } from "./evaluator.ts";
+import type { Evaluator, Failures, GradientTargets, Passes } from "./evaluator.ts";
 import type { SampleRecord } from "./sample-record.ts";
 
 export interface SearchOptions {
@@ -152,7 +152,7 @@ export class Search {
       { ...(targets && { targets: targets.values }), ...(weights && { weights: weights.values }) },
       { logits: this.logits.values, loss: this.loss.values, gradient: this.gradient.values },
     );
-    this.#count(failures, 1);
+    this.#count(failures, this.#options.evaluator.gradientCost);
     const broken = new Map(failures);
     for (let row = 0; row < this.active; row++) {
       if (!broken.has(row) && !this.#noteGradient(row)) broken.set(row, "the gradient is not finite");
@@ -164,7 +164,7 @@ export class Search {
   async evaluate(at: Rows = this.x): Promise<void> {
     const points = this.#possible(at.values);
     const failures = await this.#options.evaluator.logits(points, this.logits.values);
-    this.#count(failures, 0);
+    this.#count(failures, FORWARD);
     this.#settle(points, failures, true);
   }
 
@@ -176,7 +176,7 @@ export class Search {
   async scoreAt(points: Float32Array, owners: ArrayLike<number>): Promise<Scores> {
     const logits = new Float32Array(owners.length * this.model.classes);
     const failures = await this.#options.evaluator.logits(this.#possible(points, owners), logits);
-    return { logits, ...this.#judgeAt(logits, owners, failures, 0) };
+    return { logits, ...this.#judgeAt(logits, owners, failures, FORWARD) };
   }
 
   /** Asks for decisions only: 1 where a point is adversarial. Otherwise as `scoreAt`. */
@@ -196,7 +196,7 @@ export class Search {
     const labels = Int32Array.from(owners, (row) => this.labels.values[row]!);
     const at = this.#possible(points, owners);
     const failures = await this.#options.evaluator.lossGradient(at, labels, loss, feeds, targets);
-    return { ...targets, ...this.#judgeAt(logits, owners, failures, 1) };
+    return { ...targets, ...this.#judgeAt(logits, owners, failures, this.#options.evaluator.gradientCost) };
   }
 
   /**
@@ -246,11 +246,11 @@ export class Search {
     return Number.isFinite(sum);
   }
 
-  #count(failures: Failures, backwardPasses: 0 | 1): void {
+  #count(failures: Failures, { forward, backward }: Passes): void {
     for (let row = 0; row < this.active; row++) {
       if (failures.has(row)) continue;
-      this.#records[row]!.forward++;
-      this.#records[row]!.backward += backwardPasses;
+      this.#records[row]!.forward += forward;
+      this.#records[row]!.backward += backward;
     }
   }
 
@@ -312,7 +312,7 @@ export class Search {
     logits: Float32Array,
     owners: ArrayLike<number>,
     failures: Failures,
-    backwardPasses: 0 | 1,
+    { forward, backward }: Passes,
   ): Pick<Scores, "margins" | "adversarial"> {
     const margins = new Float64Array(owners.length).fill(Infinity);
     const adversarial = new Uint8Array(owners.length);
@@ -323,8 +323,8 @@ export class Search {
         record.failure ??= message;
         continue;
       }
-      record.forward++;
-      record.backward += backwardPasses;
+      record.forward += forward;
+      record.backward += backward;
       const { prediction, margin } = judge(logits, i, this.model.classes, record);
       if (prediction < 0) {
         record.failure ??= NOT_A_NUMBER;
@@ -361,5 +361,7 @@ export interface Scores {
   /** 1 where the point is adversarial. */
   readonly adversarial: Uint8Array;
 }
+
+const FORWARD: Passes = { forward: 1, backward: 0 };
 
 const STEPS_PER_RESTART = 2 ** 20;

@@ -36,10 +36,33 @@ export interface Classifier {
 /** A classifier that also differentiates: what gradient attacks need. */
 export interface GradientClassifier extends Classifier {
   /**
+   * Forward passes of a sample in `lossGradient`, where that estimates the gradient from scores: there is then no backward
+   * pass. Absent where it differentiates.
+   */
+  readonly queriesPerGradient?: number;
+  /**
    * One forward and one backward pass. `labels` [batch] are the true classes. The gradient is that of the sum of the losses,
    * so each sample's is its own.
    */
   lossGradient(x: Tensor, labels: Int32Array, loss: Loss, feeds?: LossFeeds): Promise<LossGradient>;
+}
+
+/**
+ * What `logits` throws when some rows have no answer, and to ask for them again would not help: an endpoint that is down, or a
+ * budget that is used up. The rows that it names fail; the others have their scores.
+ */
+export class UnansweredRows extends Error {
+  override readonly name = "UnansweredRows";
+  /** Why, by row of the batch. */
+  readonly reasons: ReadonlyMap<number, string>;
+  /** [batch, classes]: not a number in rows without an answer. */
+  readonly logits: Tensor;
+
+  constructor(reasons: ReadonlyMap<number, string>, logits: Tensor) {
+    super([...reasons.values()][0] ?? "rows have no answer");
+    this.reasons = reasons;
+    this.logits = logits;
+  }
 }
 
 /** What some losses take besides the label. */

@@ -42,7 +42,7 @@ export function lossSubgraph(loss: Loss, classes: number): LossSubgraph {
 }
 
 /** Below this number of classes a loss is not defined. */
-const fewestClasses: Record<Loss, number> = {
+export const fewestClasses: Record<Loss, number> = {
   "cross-entropy": 2,
   margin: 2,
   dlr: 3,
