@@ -1,14 +1,20 @@
 export type { Attack, Step } from "./attack.ts";
 export type { Criterion } from "./criterion.ts";
+export { boxBlur, gaussianBlur, motionBlur } from "./decision/blur.ts";
+export { type BoundaryOptions, boundary } from "./decision/boundary.ts";
+export { type GeoDaOptions, geoda } from "./decision/geoda.ts";
 export { type HopSkipJumpOptions, hopSkipJump } from "./decision/hop-skip-jump.ts";
 export { gaussianNoise, type NoiseOptions, uniformNoise } from "./decision/noise.ts";
 export {
   blendedNoise,
   contrastReduction,
+  inversion,
   type PathOptions,
   type RandomPathOptions,
   saltAndPepper,
 } from "./decision/path-attacks.ts";
+export { type PointwiseOptions, pointwise } from "./decision/pointwise.ts";
+export { type SignOptOptions, signOpt } from "./decision/sign-opt.ts";
 export type { Budget } from "./engine/evaluator.ts";
 export {
   type AttackResult,
@@ -31,6 +37,7 @@ export {
   type LossGradient,
   UnansweredRows,
 } from "./models/classifier.ts";
+export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";

@@ -11,7 +11,7 @@ export type Place = (row: number, t: number, point: Float32Array) => void;
 export async function* searchAlongPath(
   search: Search,
   place: Place,
-  { steps, bisections }: { readonly steps: number; readonly bisections: number },
+  { steps, bisections, lost = () => true }: PathSearchOptions,
 ): AsyncGenerator<{ step: number; steps: number }, void> {
   const low = search.doubles();
   const high = search.doubles();
@@ -24,7 +24,7 @@ export async function* searchAlongPath(
     }
     yield { step, steps };
   }
-  search.dismiss((row) => high.values[row] === 0);
+  search.dismiss((row) => high.values[row] === 0 && (lost(row) || true));
   await bisect(search, low, high, place, () => 2 ** -bisections / steps);
   for (let row = 0; row < search.active; row++) {
     place(row, high.values[row]!, search.x.row(row));
@@ -32,6 +32,13 @@ export async function* searchAlongPath(
     search.keep(row, search.x.row(row));
   }
   search.dismiss();
+}
+
+interface PathSearchOptions {
+  readonly steps: number;
+  readonly bisections: number;
+  /** Why a sample that is nowhere adversarial has failed; it just stands if there is no reason. */
+  readonly lost?: (row: number) => string | boolean;
 }
 
 /** Brings `low` (standing) and `high` (adversarial) of each row as close together as `tolerance` asks. */
