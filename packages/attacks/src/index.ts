@@ -1,14 +1,16 @@
 export type { Attack, Step } from "./attack.ts";
 export type { Criterion } from "./criterion.ts";
-export { boxBlur, gaussianBlur, motionBlur } from "./decision/blur.ts";
 export { type BoundaryOptions, boundary } from "./decision/boundary.ts";
 export { type GeoDaOptions, geoda } from "./decision/geoda.ts";
 export { type HopSkipJumpOptions, hopSkipJump } from "./decision/hop-skip-jump.ts";
 export { gaussianNoise, type NoiseOptions, uniformNoise } from "./decision/noise.ts";
 export {
   blendedNoise,
+  boxBlur,
   contrastReduction,
+  gaussianBlur,
   inversion,
+  motionBlur,
   type PathOptions,
   type RandomPathOptions,
   saltAndPepper,
@@ -28,6 +30,9 @@ export { AttackError, type AttackErrorCode } from "./errors.ts";
 export { type ApgdOptions, apgdCe, apgdDlr } from "./gradient/apgd.ts";
 export { fgsm } from "./gradient/fgsm.ts";
 export { type PgdOptions, pgd } from "./gradient/pgd.ts";
+export { type JsmaOptions, jsma } from "./minimum-norm/jsma.ts";
+export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";
+export { type SparseFoolOptions, sparseFool } from "./minimum-norm/sparse-fool.ts";
 export {
   type Bounds,
   type Classifier,
@@ -37,7 +42,6 @@ export {
   type LossGradient,
   UnansweredRows,
 } from "./models/classifier.ts";
-export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";

@@ -1,30 +1,11 @@
 import { clip } from "@casemate/tensor";
-import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
 import { AttackError } from "../errors.ts";
 import { type ImageShape, imageShape } from "../image.ts";
-import { type PathOptions, pathAttack } from "./path-attacks.ts";
 import type { Place } from "./path-search.ts";
 
-/**
- * Blurs images with a Gaussian whose standard deviation grows up to the longer side, as Foolbox does in 1000 steps; here fewer
- * steps are refined by bisection.
- */
-export function gaussianBlur({ steps = 100, ...options }: PathOptions = {}): Attack {
-  return blur("Gaussian blur", { steps, ...options }, { weight: gaussian, radius: 4, isMotion: false });
-}
-
-/** Averages each pixel with a square around it that grows up to the size of the image. */
-export function boxBlur({ steps = 100, ...options }: PathOptions = {}): Attack {
-  return blur("Box blur", { steps, ...options }, { weight: box, radius: 1, isMotion: false });
-}
-
-/** Averages each pixel with its row to both sides, as if the camera had moved, further and further. */
-export function motionBlur({ steps = 100, ...options }: PathOptions = {}): Attack {
-  return blur("Motion blur", { steps, ...options }, { weight: box, radius: 1, isMotion: true });
-}
-
-interface Kernel {
+/** What a pixel's neighbours count for. */
+export interface Kernel {
   /** The weight of a pixel at a distance, both in pixels. */
   readonly weight: (distance: number, size: number) => number;
   /** How far the weights reach, in sizes. */
@@ -33,11 +14,8 @@ interface Kernel {
   readonly isMotion: boolean;
 }
 
-function blur(name: string, options: PathOptions, kernel: Kernel): Attack {
-  return pathAttack(name, options, { pathOf: (search) => blurPath(search, name, kernel) });
-}
-
-function blurPath({ model, origin }: Search, name: string, kernel: Kernel): Place {
+/** Blurs images more and more, up to the length of their longer side. Throws an AttackError for what is no image. */
+export function blurPath({ model, origin }: Search, name: string, kernel: Kernel): Place {
   const shape = imageShape(model);
   if (!shape) {
     throw new AttackError("UNSUPPORTED_MODEL", `${name}: expected images, got inputs of [${model.inputShape}]`);
@@ -102,11 +80,14 @@ function smooth(
   }
 }
 
-function gaussian(distance: number, size: number): number {
-  return size === 0 ? 1 : Math.exp(-0.5 * (distance / size) ** 2);
-}
+/** Weights that fall as a normal distribution with the size as its standard deviation; cut off at four of them. */
+export const gaussian: Pick<Kernel, "weight" | "radius"> = {
+  weight: (distance, size) => (size === 0 ? 1 : Math.exp(-0.5 * (distance / size) ** 2)),
+  radius: 4,
+};
 
-/** The outermost pixels count in part, so that the blur grows without jumps. */
-function box(distance: number, size: number): number {
-  return Math.min(1, Math.max(0, size + 1 - Math.abs(distance)));
-}
+/** Equal weights; the outermost pixels count in part, so that the blur grows without jumps. */
+export const box: Pick<Kernel, "weight" | "radius"> = {
+  weight: (distance, size) => Math.min(1, Math.max(0, size + 1 - Math.abs(distance))),
+  radius: 1,
+};

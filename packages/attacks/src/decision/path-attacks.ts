@@ -2,6 +2,7 @@ import { fillSigns, fillUniform } from "@casemate/tensor";
 import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
 import { valueAt } from "../threats/radii.ts";
+import { blurPath, box, gaussian, type Kernel } from "./blur.ts";
 import { type Place, searchAlongPath } from "./path-search.ts";
 
 export interface PathOptions {
@@ -71,14 +72,35 @@ export function inversion(): Attack {
   return pathAttack("Inversion", { steps: 1, bisections: 0 }, { pathOf, citation });
 }
 
-export interface PathAttackFacts {
+interface PathAttackFacts {
   readonly repeats?: number;
   readonly pathOf: (search: Search) => Place;
   readonly citation?: Attack["citation"];
 }
 
-/** An attack along a path of its own. */
-export function pathAttack(
+/**
+ * Blurs images with a Gaussian whose standard deviation grows up to the longer side, as Foolbox does in 1000 steps; here fewer
+ * steps are refined by bisection.
+ */
+export function gaussianBlur(options: PathOptions = {}): Attack {
+  return blur("Gaussian blur", options, { ...gaussian, isMotion: false });
+}
+
+/** Averages each pixel with a square around it that grows up to the size of the image. */
+export function boxBlur(options: PathOptions = {}): Attack {
+  return blur("Box blur", options, { ...box, isMotion: false });
+}
+
+/** Averages each pixel with its row to both sides, as if the camera had moved, further and further. */
+export function motionBlur(options: PathOptions = {}): Attack {
+  return blur("Motion blur", options, { ...box, isMotion: true });
+}
+
+function blur(name: string, { steps = 100, ...options }: PathOptions, kernel: Kernel): Attack {
+  return pathAttack(name, { steps, ...options }, { pathOf: (search) => blurPath(search, name, kernel) });
+}
+
+function pathAttack(
   name: string,
   { steps = 50, bisections = 10 }: PathOptions,
   { repeats = 1, pathOf, citation = FOOLBOX }: PathAttackFacts,

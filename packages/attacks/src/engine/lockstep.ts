@@ -23,9 +23,10 @@ export interface Question {
   write(points: Float32Array): void;
 }
 
-/** The same with a class for each point, for losses that take one. */
+/** The same with what some losses take besides the label: a class for each point, or a number for each of its logits. */
 export interface GradientQuestion extends Question {
   readonly targets?: ArrayLike<number>;
+  readonly weights?: ArrayLike<number>;
 }
 
 /** What the model says of the points of one question. Not to be used after the next question. */
@@ -71,9 +72,10 @@ export function differentiateInLockstep(
 ): AsyncGenerator<number, void> {
   const { width, model } = search;
   return inLockstep(search, solve, async (questions, points, owners) => {
-    const isTargeted = questions.some(({ targets }) => targets !== undefined);
-    const targets = isTargeted && Int32Array.from(questions.flatMap((question) => Array.from(question.targets!)));
-    const result = await search.differentiateAt(points, owners, loss, { ...(targets && { targets }) });
+    const targets = questions[0]?.targets && Int32Array.from(questions.flatMap((each) => Array.from(each.targets!)));
+    const weights = questions[0]?.weights && Float32Array.from(questions.flatMap((each) => Array.from(each.weights!)));
+    const feeds = { ...(targets && { targets }), ...(weights && { weights }) };
+    const result = await search.differentiateAt(points, owners, loss, feeds);
     return (first, end) => ({
       adversarial: result.adversarial.subarray(first, end),
       logits: result.logits.subarray(first * model.classes, end * model.classes),

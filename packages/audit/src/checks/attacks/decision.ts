@@ -106,7 +106,7 @@ export const decisionRows: readonly AttackRow[] = [
     attack: gaussianBlur(),
     profiles: [],
     reason: "A change that is seen is not in the balls of an audit; corruptions are measured by severity instead.",
-    imagesOnly: true,
+    only: "images",
     cost: 110,
   },
   {
@@ -115,7 +115,7 @@ export const decisionRows: readonly AttackRow[] = [
     attack: boxBlur(),
     profiles: [],
     reason: "Says what the Gaussian blur says.",
-    imagesOnly: true,
+    only: "images",
     cost: 110,
   },
   {
@@ -124,7 +124,7 @@ export const decisionRows: readonly AttackRow[] = [
     attack: motionBlur(),
     profiles: [],
     reason: "A change that is seen is not in the balls of an audit; corruptions are measured by severity instead.",
-    imagesOnly: true,
+    only: "images",
     cost: 110,
   },
   {
