@@ -1,8 +1,8 @@
 import { clip, norms } from "@casemate/tensor";
 import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
-import { AttackError } from "../errors.ts";
 import { dual, maskSlopes, meanRange } from "./box.ts";
+import { refuseTargets } from "./untargeted.ts";
 
 export interface DeepFoolOptions {
   readonly steps?: number;
@@ -28,9 +28,7 @@ export function deepFool({ steps = 50, candidates = 10, overshoot = 0.02 }: Deep
     citation: { text: "Moosavi-Dezfooli et al., 2016", url: "https://arxiv.org/abs/1511.04599" },
     async *attempt(search) {
       const { model } = search;
-      if (search.goal(0).target !== undefined) {
-        throw new AttackError("UNSUPPORTED_THREAT", "DeepFool: expected no targets, got a targeted criterion");
-      }
+      refuseTargets(search, "DeepFool");
       const rivals = Math.min(candidates, model.classes) - 1;
       const ranking = search.floats(rivals);
       const change = search.floats();
