@@ -52,6 +52,8 @@ export { type NesOptions, nes } from "./score/nes.ts";
 export { type SimbaOptions, simba } from "./score/simba.ts";
 export { type SpsaOptions, spsa } from "./score/spsa.ts";
 export { type SquareOptions, square } from "./score/square.ts";
+export type { ConstraintSpec, FeatureRule, Formula } from "./tabular/constraint-spec.ts";
+export { constraints } from "./tabular/constraints.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";
 export { l2 } from "./threats/l2.ts";
