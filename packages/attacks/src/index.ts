@@ -48,12 +48,17 @@ export {
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
+export { type GenAttackOptions, genAttack } from "./score/gen-attack.ts";
 export { type NesOptions, nes } from "./score/nes.ts";
+export { type OnePixelOptions, onePixel } from "./score/one-pixel.ts";
+export { type PixleOptions, pixle } from "./score/pixle.ts";
 export { type SimbaOptions, simba } from "./score/simba.ts";
 export { type SpsaOptions, spsa } from "./score/spsa.ts";
 export { type SquareOptions, square } from "./score/square.ts";
 export type { ConstraintSpec, FeatureRule, Formula } from "./tabular/constraint-spec.ts";
 export { constraints } from "./tabular/constraints.ts";
+export { type ThresholdOptions, threshold } from "./score/threshold.ts";
+export { type ZooOptions, zoo } from "./score/zoo.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";
 export { l2 } from "./threats/l2.ts";
