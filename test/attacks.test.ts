@@ -25,3 +25,20 @@ test("every row is in a profile or says why not, and a profile has each once", (
   const places = attackRows.flatMap(({ id, profiles }) => profiles.map((profile) => `${profile} ${id}`));
   expect(new Set(places).size).toBe(places.length);
 });
+
+test("every attack of the table has a section in docs/attacks, with its citation", () => {
+  const sections = readdirSync(join(root, "docs", "attacks"))
+    .filter((name) => name.endsWith(".md"))
+    .flatMap((name) =>
+      readFileSync(join(root, "docs", "attacks", name), "utf8")
+        .split(/^## /m)
+        .slice(1),
+    )
+    .map((text) => ({ title: text.slice(0, text.indexOf("\n")).trim(), text }));
+  expect(new Set(sections.map(({ title }) => title)).size).toBe(sections.length);
+  const missing = attackRows
+    .map(({ attack }) => attack)
+    .filter(({ name, citation }) => !sections.find(({ title }) => title === name)?.text.includes(citation.url))
+    .map(({ name }) => name);
+  expect([...new Set(missing)]).toEqual([]);
+});

@@ -27,12 +27,25 @@ export {
 } from "./engine/result.ts";
 export { type Progress, type RunOptions, run, stream, type ThreatCurve } from "./engine/run.ts";
 export { AttackError, type AttackErrorCode } from "./errors.ts";
+export { type AdamPgdOptions, adamPgd } from "./gradient/adam-pgd.ts";
 export { type ApgdOptions, apgdCe, apgdDlr } from "./gradient/apgd.ts";
+export { autoConjugateGradient, type ConjugateGradientOptions } from "./gradient/conjugate-gradient.ts";
 export { fgsm } from "./gradient/fgsm.ts";
+export { type KlPgdOptions, klPgd } from "./gradient/kl-pgd.ts";
 export { type PgdOptions, pgd } from "./gradient/pgd.ts";
-export { type DdnOptions, ddn } from "./minimum-norm/ddn.ts";
-export { type DeepFoolOptions, deepFool } from "./minimum-norm/deep-fool.ts";
-export { type FmnOptions, fmn } from "./minimum-norm/fmn.ts";
+export { type SparseL1Options, sparseL1Descent } from "./gradient/sparse-l1.ts";
+export { type TransferAttackOptions, transferAttack } from "./gradient/transfer-attack.ts";
+export {
+  type DiverseInputsOptions,
+  diverseInputs,
+  type LinearMap,
+  nesterov,
+  scaleInvariant,
+  type TransferTransform,
+  translationInvariant,
+  varianceTuning,
+} from "./gradient/transfer-transforms.ts";
+export { type VirtualAdversarialOptions, virtualAdversarial } from "./gradient/virtual-adversarial.ts";
 export { type JsmaOptions, jsma } from "./minimum-norm/jsma.ts";
 export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";
 export { type SparseFoolOptions, sparseFool } from "./minimum-norm/sparse-fool.ts";
@@ -47,18 +60,12 @@ export {
 } from "./models/classifier.ts";
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
+export { type EnsembleOptions, ensemble, withSurrogate } from "./models/surrogate.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
-export { type GenAttackOptions, genAttack } from "./score/gen-attack.ts";
 export { type NesOptions, nes } from "./score/nes.ts";
-export { type OnePixelOptions, onePixel } from "./score/one-pixel.ts";
-export { type PixleOptions, pixle } from "./score/pixle.ts";
 export { type SimbaOptions, simba } from "./score/simba.ts";
 export { type SpsaOptions, spsa } from "./score/spsa.ts";
 export { type SquareOptions, square } from "./score/square.ts";
-export { type ThresholdOptions, threshold } from "./score/threshold.ts";
-export { type ZooOptions, zoo } from "./score/zoo.ts";
-export type { ConstraintSpec, FeatureRule, Formula } from "./tabular/constraint-spec.ts";
-export { constraints } from "./tabular/constraints.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";
 export { l2 } from "./threats/l2.ts";

@@ -104,7 +104,11 @@ function fitting(
   return {
     rows: kept,
     assumptions: [
-      ...lost.map(({ title }) => `${title} has no form in ${setting.norm} and is not part of this audit.`),
+      ...(lost.length > 0
+        ? [
+            `Not part of this audit, since they have no form in ${setting.norm}: ${lost.map(({ title }) => title).join("; ")}.`,
+          ]
+        : []),
       ...(kept.some((row) => row.norm !== undefined && row.norm !== setting.norm)
         ? [`Radii in L2 were derived from those in Linf: epsilon · √${setting.width} / 4.`]
         : []),

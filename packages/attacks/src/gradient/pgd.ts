@@ -2,6 +2,7 @@ import type { Attack } from "../attack.ts";
 import { AttackError } from "../errors.ts";
 import type { BaseLoss } from "../models/losses.ts";
 import type { Threat } from "../threats/threat.ts";
+import { accumulate } from "./momentum.ts";
 
 export interface PgdOptions {
   readonly steps?: number;
@@ -73,14 +74,4 @@ function relative(length: number, { epsilon }: Threat): number {
     "INVALID_OPTION",
     "PGD: expected stepSize where each feature has its own epsilon, got absoluteStepSize",
   );
-}
-
-/** velocity = momentum · velocity + gradient / |gradient|₁, row by row. */
-function accumulate(velocity: Float32Array, momentum: number, gradient: Float32Array, width: number): void {
-  for (let start = 0; start < velocity.length; start += width) {
-    let sum = 0;
-    for (let i = start; i < start + width; i++) sum += Math.abs(gradient[i]!);
-    const scale = sum === 0 ? 0 : 1 / sum;
-    for (let i = start; i < start + width; i++) velocity[i] = momentum * velocity[i]! + scale * gradient[i]!;
-  }
 }

@@ -1,4 +1,20 @@
-import { apgdCe, apgdDlr, fgsm, pgd } from "@casemate/attacks";
+import {
+  adamPgd,
+  apgdCe,
+  apgdDlr,
+  autoConjugateGradient,
+  diverseInputs,
+  fgsm,
+  klPgd,
+  nesterov,
+  pgd,
+  scaleInvariant,
+  sparseL1Descent,
+  transferAttack,
+  translationInvariant,
+  varianceTuning,
+  virtualAdversarial,
+} from "@casemate/attacks";
 import { type AttackRow, FORWARD_AND_BACKWARD } from "./attack-row.ts";
 
 /** The check that the robustness curve is of. */
@@ -57,4 +73,54 @@ export const gradientRows: readonly AttackRow[] = [
   ...apgdRows(0).map((row): AttackRow => ({ ...row, profiles: ["standard"] })),
   ...apgdRows(4).map((row): AttackRow => ({ ...row, profiles: ["thorough"] })),
   ...inL2.map((row): AttackRow => ({ ...row, profiles: ["thorough"] })),
+  {
+    id: "acg",
+    title: "Auto Conjugate Gradient, margin, 100 steps",
+    attack: autoConjugateGradient(),
+    profiles: ["thorough"],
+    onlyStanding: true,
+    cost: FORWARD_AND_BACKWARD * 100,
+  },
+  {
+    id: "adam-pgd",
+    title: "PGD with Adam, 50 steps",
+    attack: adamPgd(),
+    profiles: [],
+    reason: "APGD sets its own step and breaks what this breaks; for models on which plain steps oscillate.",
+    cost: FORWARD_AND_BACKWARD * 50,
+  },
+  {
+    id: "kl-pgd",
+    title: "PGD on the divergence from the clean prediction",
+    attack: klPgd(),
+    profiles: [],
+    reason: "It needs no labels, for data that has none and for training; with labels PGD is stronger.",
+    cost: FORWARD_AND_BACKWARD * 40,
+  },
+  {
+    id: "sparse-l1",
+    title: "Sparse L1 descent, 10 steps",
+    attack: sparseL1Descent(),
+    profiles: ["standard", "thorough"],
+    cost: FORWARD_AND_BACKWARD * 10,
+  },
+  {
+    id: "virtual-adversarial",
+    title: "Virtual adversarial direction",
+    attack: virtualAdversarial(),
+    profiles: [],
+    reason: "One step along a curvature: of interest where there are no labels, and weaker than PGD in L2.",
+    cost: FORWARD_AND_BACKWARD * 10,
+  },
+  {
+    id: "transfer",
+    title: "MI-FGSM made to transfer (DI, TI, NI, SI, VMI)",
+    attack: transferAttack({
+      transforms: [diverseInputs(), translationInvariant(), nesterov(), scaleInvariant(), varianceTuning()],
+    }),
+    profiles: [],
+    reason: "Its strength shows on another model than the one whose gradients it has: use withSurrogate in code.",
+    only: "images",
+    cost: FORWARD_AND_BACKWARD * 10 * 5 * 21,
+  },
 ];

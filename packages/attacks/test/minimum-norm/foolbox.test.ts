@@ -1,3 +1,0 @@
-import { describeFoolbox } from "./foolbox.ts";
-
-describeFoolbox("few");
