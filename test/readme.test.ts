@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const documents = ["README.md", "packages/casemate/README.md", "packages/audit/README.md"]
   .concat(readdirSync(join(root, "docs/guide")).map((name) => `docs/guide/${name}`))
-  .concat(["examples/digits/README.md", "examples/iris/README.md"]);
+  .concat(["examples/digits/README.md", "examples/iris/README.md", "examples/signs/README.md"]);
 
 const commands = documents.flatMap((path) => {
   const blocks = readFileSync(join(root, path), "utf8").matchAll(/^```sh\n(.*?)^```/gms);
