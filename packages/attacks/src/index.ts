@@ -46,6 +46,9 @@ export {
   varianceTuning,
 } from "./gradient/transfer-transforms.ts";
 export { type VirtualAdversarialOptions, virtualAdversarial } from "./gradient/virtual-adversarial.ts";
+export { type DdnOptions, ddn } from "./minimum-norm/ddn.ts";
+export { type DeepFoolOptions, deepFool } from "./minimum-norm/deep-fool.ts";
+export { type FmnOptions, fmn } from "./minimum-norm/fmn.ts";
 export { type JsmaOptions, jsma } from "./minimum-norm/jsma.ts";
 export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";
 export { type SparseFoolOptions, sparseFool } from "./minimum-norm/sparse-fool.ts";
@@ -62,10 +65,17 @@ export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type EnsembleOptions, ensemble, withSurrogate } from "./models/surrogate.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
+export { type GenAttackOptions, genAttack } from "./score/gen-attack.ts";
 export { type NesOptions, nes } from "./score/nes.ts";
+export { type OnePixelOptions, onePixel } from "./score/one-pixel.ts";
+export { type PixleOptions, pixle } from "./score/pixle.ts";
 export { type SimbaOptions, simba } from "./score/simba.ts";
 export { type SpsaOptions, spsa } from "./score/spsa.ts";
 export { type SquareOptions, square } from "./score/square.ts";
+export { type ThresholdOptions, threshold } from "./score/threshold.ts";
+export { type ZooOptions, zoo } from "./score/zoo.ts";
+export type { ConstraintSpec, FeatureRule, Formula } from "./tabular/constraint-spec.ts";
+export { constraints } from "./tabular/constraints.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";
 export { l2 } from "./threats/l2.ts";

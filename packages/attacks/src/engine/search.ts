@@ -207,7 +207,7 @@ export class Search {
     const record = this.#records[row]!;
     const origin = this.origin.row(row);
     const possible = point.slice();
-    this.threat.constraints?.repair(possible, origin);
+    this.threat.constraints?.repair(possible, origin, this.#ball);
     const distance = this.threat.distance(possible, origin, this.width)[0]!;
     const isFirst = record.candidate === undefined;
     if (isFirst || (this.#options.aim === "nearest" && distance < record.candidateDistance)) {
@@ -297,13 +297,19 @@ export class Search {
     return activeSet && candidate !== undefined && (aim !== "nearest" || candidateDistance <= closeEnough);
   }
 
+  /** What a repair must not leave; an attack that aims at the nearest may be anywhere. */
+  get #ball(): Threat | undefined {
+    return this.#options.aim === "inside" ? this.threat : undefined;
+  }
+
   /** The points themselves or, where the threat has constraints, copies that meet them. */
   #possible(points: Float32Array, owners?: ArrayLike<number>): Float32Array {
     const { constraints } = this.threat;
     if (!constraints) return points;
     const possible = points.slice();
     for (let i = 0, start = 0; start < points.length; i++, start += this.width) {
-      constraints.repair(possible.subarray(start, start + this.width), this.origin.row(owners ? owners[i]! : i));
+      const origin = this.origin.row(owners ? owners[i]! : i);
+      constraints.repair(possible.subarray(start, start + this.width), origin, this.#ball);
     }
     return possible;
   }

@@ -43,6 +43,15 @@ export function crossEntropyTowards(goal: Goal, logits: Float32Array): number {
   return formulas[goal.target === undefined ? "cross-entropy" : "targeted-cross-entropy"]({ logits, ...goal });
 }
 
+/** The logarithm of the odds of what the attack wants: of the target or, where there is none, of any class but the label. */
+export function logOddsTowards({ label, target }: Goal, logits: Float32Array): number {
+  const pivot = target ?? label;
+  const others = logits.slice();
+  others[pivot] = -Infinity;
+  const lead = logits[pivot]! - logSumOfExponentials(others);
+  return target === undefined ? -lead : lead;
+}
+
 const formulas: Record<Loss, (row: LogitRow) => number> = {
   "cross-entropy": ({ logits, label }) => logSumOfExponentials(logits) - logits[label]!,
   "targeted-cross-entropy": ({ logits, target }) => logits[target!]! - logSumOfExponentials(logits),

@@ -1,4 +1,5 @@
 import type { Search } from "../engine/search.ts";
+import { crossEntropyTowards } from "../models/logit-losses.ts";
 
 /** The scores of points, in the order of their owners. */
 export interface PointScores {
@@ -41,3 +42,14 @@ export async function scorePoints(
 }
 
 const PORTION_BYTES = 16 * 2 ** 20;
+
+/** What an attack on the probability of the label, or of the target, climbs: the cross-entropy of point `index` of the scores. */
+export function crossEntropyAt(
+  search: Search,
+  row: number,
+  { logits }: Pick<PointScores, "logits">,
+  index: number,
+): number {
+  const { classes } = search.model;
+  return crossEntropyTowards(search.goal(row), logits.subarray(index * classes, (index + 1) * classes));
+}

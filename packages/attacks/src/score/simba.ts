@@ -2,8 +2,7 @@ import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
 import { AttackError } from "../errors.ts";
 import { type ImageShape, imageShape } from "../image.ts";
-import { crossEntropyTowards } from "../models/logit-losses.ts";
-import { scorePoints } from "./score-points.ts";
+import { crossEntropyAt, scorePoints } from "./score-points.ts";
 import { shuffled } from "./shuffle.ts";
 
 export interface SimbaOptions {
@@ -38,8 +37,9 @@ export function simba({ basis = "pixel", steps = 3000, stepSize = 0.2 }: SimbaOp
       const climbed = search.doubles();
       for (let row = 0; row < search.active; row++) order.row(row).set(directions.order(row).subarray(0, most));
       await search.evaluate();
-      for (let row = 0; row < search.active; row++)
-        climbed.values[row] = lossAt(search, row, search.logits.values, row);
+      for (let row = 0; row < search.active; row++) {
+        climbed.values[row] = crossEntropyAt(search, row, { logits: search.logits.values }, row);
+      }
 
       /** Moves the rows along their direction of this step; gives those that it did not help. */
       const tryStep = async (rows: readonly number[], step: number, length: number): Promise<number[]> => {
@@ -50,9 +50,9 @@ export function simba({ basis = "pixel", steps = 3000, stepSize = 0.2 }: SimbaOp
           search.pin(row, point);
           threat.project(point, origin.row(row), width, model.bounds);
         };
-        const { logits } = await scorePoints(search, rows, place);
+        const scores = await scorePoints(search, rows, place);
         return rows.filter((row, index) => {
-          const loss = lossAt(search, row, logits, index);
+          const loss = crossEntropyAt(search, row, scores, index);
           if (!(loss > climbed.values[row]!)) return true;
           climbed.values[row] = loss;
           place(index, x.row(row));
@@ -70,11 +70,6 @@ export function simba({ basis = "pixel", steps = 3000, stepSize = 0.2 }: SimbaOp
       if (search.active > 0) await search.evaluate();
     },
   };
-}
-
-function lossAt(search: Search, row: number, logits: Float32Array, index: number): number {
-  const { classes } = search.model;
-  return crossEntropyTowards(search.goal(row), logits.subarray(index * classes, (index + 1) * classes));
 }
 
 interface Directions {

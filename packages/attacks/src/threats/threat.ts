@@ -67,10 +67,10 @@ export interface ThreatOptions {
 /** Rules that a changed sample must obey to be possible at all: whole numbers, one-hot groups, features that only grow. */
 export interface Constraints {
   /**
-   * Moves one sample, in place, to a point near it that obeys the rules, and no further from `origin` in any feature than it
-   * was, so that a ball is not left. `origin` itself is taken to obey them.
+   * Moves one sample, in place, to a point near it that obeys the rules and that is inside of `ball`, where one is given, if it
+   * was so before. `origin` itself is taken to obey them.
    */
-  repair(point: Float32Array, origin: Float32Array): void;
+  repair(point: Float32Array, origin: Float32Array, ball?: Threat): void;
 }
 
 /** The threat of a norm by its name. */

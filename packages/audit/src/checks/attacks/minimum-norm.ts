@@ -1,8 +1,32 @@
-import { jsma, newtonFool, sparseFool } from "@casemate/attacks";
+import { ddn, deepFool, fmn, jsma, newtonFool, sparseFool } from "@casemate/attacks";
 import { type AttackRow, FORWARD_AND_BACKWARD } from "./attack-row.ts";
 
 /** Attacks that look for the smallest change. */
 export const minimumNormRows: readonly AttackRow[] = [
+  {
+    id: "fmn",
+    title: "FMN, the nearest, at every radius",
+    attack: fmn(),
+    profiles: ["standard", "thorough"],
+    isCurve: true,
+    cost: FORWARD_AND_BACKWARD * 100,
+  },
+  {
+    id: "ddn",
+    title: "DDN in L2, the nearest",
+    attack: ddn(),
+    profiles: ["thorough"],
+    norm: "l2",
+    cost: FORWARD_AND_BACKWARD * 100,
+  },
+  {
+    id: "deep-fool",
+    title: "DeepFool",
+    attack: deepFool(),
+    profiles: [],
+    reason: "Fast, and for a first impression; FMN and DDN come nearer.",
+    cost: FORWARD_AND_BACKWARD * 9 * 5,
+  },
   {
     id: "newton-fool",
     title: "NewtonFool",

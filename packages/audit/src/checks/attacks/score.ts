@@ -1,4 +1,4 @@
-import { simba, square } from "@casemate/attacks";
+import { genAttack, onePixel, pixle, simba, square, threshold, zoo } from "@casemate/attacks";
 import type { AttackRow } from "./attack-row.ts";
 
 const squareRow = (queries: number, samples?: number): Omit<AttackRow, "profiles"> => ({
@@ -30,5 +30,50 @@ export const scoreRows: readonly AttackRow[] = [
     norm: "l2",
     only: "images",
     cost: 2 * 3000,
+  },
+  {
+    id: "gen-attack",
+    title: "GenAttack",
+    attack: genAttack(),
+    profiles: [],
+    reason: "Square finds more in the same ball with the same queries.",
+    norm: "linf",
+    cost: 5000,
+  },
+  {
+    id: "threshold",
+    title: "Evolution of all features in the ball",
+    attack: threshold(),
+    profiles: [],
+    reason: "Square finds more in the same ball with far fewer queries.",
+    norm: "linf",
+    cost: 40_400,
+  },
+  {
+    id: "one-pixel",
+    title: "One pixel, by evolution",
+    attack: onePixel(),
+    profiles: [],
+    reason: "It asks how many single pixels decide, in L0, and takes 40 000 queries for each sample that stands.",
+    norm: "l0",
+    cost: 40_400,
+  },
+  {
+    id: "pixle",
+    title: "Pixle",
+    attack: pixle(),
+    profiles: [],
+    reason: "It moves pixels about, in L0: for pictures whose pixels an attacker can only rearrange.",
+    norm: "l0",
+    cost: 200,
+  },
+  {
+    id: "zoo",
+    title: "ZOO",
+    attack: zoo(),
+    profiles: [],
+    reason: "Its 257 queries for one step come to millions for a sample; Square answers for less.",
+    norm: "l2",
+    cost: 9 * 3000 * 257,
   },
 ];

@@ -1,0 +1,3 @@
+import { describeFoolbox } from "./foolbox.ts";
+
+describeFoolbox("full");
