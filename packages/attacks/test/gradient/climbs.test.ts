@@ -50,7 +50,13 @@ test("Adam takes its first step at full length on every feature that has a slope
   x.data.set(at(5, duals.linf));
   const attack = adamPgd({ steps: 1, stepSize: 0.25, randomStart: false });
   const seen: Float32Array[] = [];
-  const watched = { ...model, logits: (batch: typeof x) => (seen.push(batch.data.slice()), model.logits(batch)) };
+  const watched = {
+    ...model,
+    logits(batch: typeof x) {
+      seen.push(batch.data.slice());
+      return model.logits(batch);
+    },
+  };
   await run(watched, x, [0], linf(1), { attack });
   const change = seen.at(-1)!.map((value, j) => value - x.data[j]!);
   expect([...change].map((each) => Math.round(each * 1e4) / 1e4)).toEqual([-0.25, 0.25, -0.25, 0, -0.25, 0.25]);
