@@ -17,7 +17,7 @@ export interface Attack {
   /** How often the search is begun anew on what still stands. */
   readonly restarts: number;
   /** What a gradient attack climbs. */
-  readonly loss?: BaseLoss;
+  readonly loss?: BaseLoss | "targeted-dlr";
   readonly parameters: Readonly<Record<string, number | string | boolean>>;
   /**
    * For an assembly of attacks, such as AutoAttack: its members in their order, each run on what the ones before it left

@@ -28,7 +28,7 @@ export {
 export { type Progress, type RunOptions, run, stream, type ThreatCurve } from "./engine/run.ts";
 export { AttackError, type AttackErrorCode } from "./errors.ts";
 export { type AdamPgdOptions, adamPgd } from "./gradient/adam-pgd.ts";
-export { type ApgdOptions, apgdCe, apgdDlr } from "./gradient/apgd.ts";
+export { type ApgdOptions, type ApgdTargetedOptions, apgdCe, apgdDlr, apgdT } from "./gradient/apgd.ts";
 export { autoConjugateGradient, type ConjugateGradientOptions } from "./gradient/conjugate-gradient.ts";
 export { fgsm } from "./gradient/fgsm.ts";
 export { type KlPgdOptions, klPgd } from "./gradient/kl-pgd.ts";
@@ -48,6 +48,7 @@ export {
 export { type VirtualAdversarialOptions, virtualAdversarial } from "./gradient/virtual-adversarial.ts";
 export { type DdnOptions, ddn } from "./minimum-norm/ddn.ts";
 export { type DeepFoolOptions, deepFool } from "./minimum-norm/deep-fool.ts";
+export { type FabOptions, type FabTargetedOptions, fab, fabT } from "./minimum-norm/fab.ts";
 export { type FmnOptions, fmn } from "./minimum-norm/fmn.ts";
 export { type JsmaOptions, jsma } from "./minimum-norm/jsma.ts";
 export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";

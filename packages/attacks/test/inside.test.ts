@@ -1,21 +1,9 @@
-import {
-  apgdCe,
-  apgdDlr,
-  fgsm,
-  gaussianNoise,
-  hopSkipJump,
-  pgd,
-  saltAndPepper,
-  square,
-  uniformNoise,
-} from "../src/index.ts";
+import { fgsm, gaussianNoise, hopSkipJump, pgd, saltAndPepper, square, uniformNoise } from "../src/index.ts";
 import { describeAttack } from "./describe-attack.ts";
 
 describeAttack({ attack: fgsm() });
 describeAttack({ attack: pgd({ steps: 5, stepSize: 0.4 }) });
 describeAttack({ attack: pgd({ steps: 5, stepSize: 0.4, momentum: 1, restarts: 1 }) });
-describeAttack({ attack: apgdCe({ steps: 10 }) });
-describeAttack({ attack: apgdDlr({ steps: 10 }) });
 describeAttack({ attack: square({ queries: 20 }), refuses: { l2: ["mask"] } });
 describeAttack({ attack: hopSkipJump({ iterations: 2, initialEvaluations: 20 }), startsFromOthers: true });
 describeAttack({ attack: gaussianNoise({ repeats: 3 }) });

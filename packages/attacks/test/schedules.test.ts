@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { checkpoints } from "../src/gradient/apgd.ts";
+import { checkpoints } from "../src/gradient/apgd-momentum.ts";
 import { apgdCe, linf, run, square } from "../src/index.ts";
 import { twoHills } from "../src/score/square-l2.ts";
 import { shareAt, squareAt, windowAt } from "../src/score/square-moves.ts";

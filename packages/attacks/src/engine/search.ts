@@ -128,11 +128,11 @@ export class Search {
     for (let j = 0; j < point.length; j++) if (!mask[j]) point[j] = origin[j]!;
   }
 
-  /** Moves every row to a random point of the ball. */
-  randomStart({ onSurface = false } = {}): void {
+  /** Moves every row to a random point of the ball; `step` tells several starts of one attempt apart. */
+  randomStart({ onSurface = false, step = 0, threat = this.threat }: StartOptions = {}): void {
     const { bounds } = this.model;
-    const draw = (row: number) => this.draw(row, 0);
-    this.threat.randomStart(this.x.values, this.origin.values, this.width, bounds, { draw, onSurface });
+    const draw = (row: number) => this.draw(row, step);
+    threat.randomStart(this.x.values, this.origin.values, this.width, bounds, { draw, onSurface });
   }
 
   /**
@@ -349,6 +349,13 @@ export class Search {
     const kept = this.#records.filter((_, row) => stays[row]);
     this.#records.splice(0, this.#records.length, ...kept);
   }
+}
+
+interface StartOptions {
+  readonly onSurface?: boolean;
+  readonly step?: number;
+  /** A ball other than that of the search. */
+  readonly threat?: Threat;
 }
 
 interface DifferentiateOptions {

@@ -1,22 +1,36 @@
-import type { Attack } from "../attack.ts";
+import type { Attack, Step } from "../attack.ts";
 import type { Rows } from "../engine/active-rows.ts";
 import type { Search } from "../engine/search.ts";
-import type { BaseLoss } from "../models/losses.ts";
+import { type Threat, threats } from "../threats/threat.ts";
+import type { Climb } from "./apgd-climb.ts";
+import { MomentumClimb } from "./apgd-momentum.ts";
+import { SparseClimb } from "./apgd-sparse.ts";
+import { NextBestClasses } from "./next-best-classes.ts";
 
 export interface ApgdOptions {
   readonly steps?: number;
   readonly restarts?: number;
-  /** Share of the steps since the last checkpoint that must have raised the loss, or the step is halved. */
+  /** In Linf and L2: the share of the steps since the last checkpoint that must have raised the loss, or the step is halved. */
   readonly rho?: number;
+  /** In L1: begin in a ball of 3 epsilon, go on in one of 2, end in the one that counts (Croce & Hein, 2021). */
+  readonly shrinkingBall?: boolean;
+  /** Evaluations that a gradient is the mean of: more than 1 for randomised models (EOT). */
+  readonly eotIterations?: number;
+}
+
+export interface ApgdTargetedOptions extends ApgdOptions {
+  /** How many of the clean sample's next-best classes are tried; at most all but the label. */
+  readonly targets?: number;
 }
 
 /**
  * Auto-PGD on the cross-entropy (Croce & Hein, 2020, https://arxiv.org/abs/2003.01690), as the authors' AutoAttack runs it:
  * from a random point on the surface of the ball, with momentum, halving each sample's step at checkpoints where it does not
- * get ahead and going back to its best point.
+ * get ahead and going back to its best point. In L1 steps are sparse and without momentum (Croce & Hein, 2021,
+ * https://arxiv.org/abs/2103.01208); the start there is uniform on the ball's surface, where the authors project noise.
  */
 export function apgdCe(options: ApgdOptions = {}): Attack {
-  return apgd("APGD-CE", "cross-entropy", options);
+  return apgd("APGD-CE", "cross-entropy", 0, options);
 }
 
 /**
@@ -24,150 +38,131 @@ export function apgdCe(options: ApgdOptions = {}): Attack {
  * (four if targeted) that is not defined and the margin takes its place.
  */
 export function apgdDlr(options: ApgdOptions = {}): Attack {
-  return apgd("APGD-DLR", "dlr", options);
+  return apgd("APGD-DLR", "dlr", 0, options);
 }
 
-function apgd(name: string, loss: BaseLoss, { steps = 100, restarts = 0, rho = 0.75 }: ApgdOptions): Attack {
+/**
+ * Auto-PGD on the targeted difference of logits ratio, towards the clean sample's next-best classes one after another, each
+ * on what still stands. Under a targeted criterion it has that one target. With fewer than four classes the targeted margin
+ * takes the loss's place.
+ */
+export function apgdT({ targets = 9, ...options }: ApgdTargetedOptions = {}): Attack {
+  return apgd("APGD-T", "targeted-dlr", targets, options);
+}
+
+function apgd(
+  name: string,
+  loss: "cross-entropy" | "dlr" | "targeted-dlr",
+  targets: number,
+  { steps = 100, restarts = 0, rho = 0.75, shrinkingBall = true, eotIterations = 1 }: ApgdOptions,
+): Attack {
+  const parameters = { steps, restarts, rho, shrinkingBall, eotIterations, loss, ...(targets > 0 && { targets }) };
   return {
     name,
     access: "gradient",
     aim: "inside",
-    norms: ["linf", "l2"],
+    norms: ["linf", "l2", "l1"],
     restarts,
     loss,
-    parameters: { steps, restarts, rho, loss },
+    parameters,
     citation: { text: "Croce & Hein, 2020", url: "https://arxiv.org/abs/2003.01690" },
     async *attempt(search) {
-      const climb = new Climb(search);
-      const due = checkpoints(steps);
-      search.randomStart({ onSurface: true });
-      await search.differentiate(loss);
-      climb.begin();
-      for (let step = 0, length = 0; step < steps; step++) {
-        climb.step(step === 0 ? 1 : 0.75);
-        if (step === steps - 1) break;
-        await search.differentiate(loss);
-        climb.compare();
-        length++;
-        if (due.has(step + 1)) {
-          climb.adaptStep(length, rho);
-          length = 0;
+      const climb = search.threat.norm === "l1" ? new SparseClimb(search) : new MomentumClimb(search, rho);
+      const phases = phasesOf(search.threat, steps, shrinkingBall);
+      const ascend = new Ascent(search, climb, { loss: loss === "cross-entropy" ? loss : "dlr", eotIterations });
+      if (targets === 0) return yield* ascend.run(phases, 0);
+      const classes = new NextBestClasses(search, targets);
+      await classes.rank();
+      for (let rank = 0; rank < classes.count; rank++) {
+        for await (const { step, steps: length } of ascend.run(phases, rank, classes.at(rank))) {
+          yield { step: rank * length + step, steps: classes.count * length };
         }
-        yield { step: step + 1, steps };
       }
-      await search.evaluate();
-      yield { step: steps, steps };
     },
   };
 }
 
-/** The steps after which step sizes are reviewed: the gaps start at 22 % of the steps and shrink by 3 % down to 6 %. */
-export function checkpoints(steps: number): ReadonlySet<number> {
-  const share = (part: number) => Math.max(Math.trunc(part * steps), 1);
-  const due = new Set<number>();
-  let gap = share(0.22);
-  for (let step = gap; step <= steps; step += gap) {
-    due.add(step);
-    gap = Math.max(gap - share(0.03), share(0.06));
-  }
-  return due;
+/** A stretch of steps in a ball of its own; only what is found in the last, which is the ball that counts, is kept. */
+interface Phase {
+  readonly threat: Threat;
+  readonly steps: number;
 }
 
-/** The state of Auto-PGD: everything per sample, in buffers that follow the active set. */
-class Climb {
+/** 3, 2 and 1 times epsilon for 30, 30 and 40 % of the steps in L1; elsewhere the ball stays what it is. */
+function phasesOf(threat: Threat, steps: number, shrinkingBall: boolean): readonly Phase[] {
+  if (threat.norm !== "l1" || !shrinkingBall) return [{ threat, steps }];
+  const part = Math.min(Math.ceil(0.3 * steps), Math.floor(steps / 2));
+  return [
+    { threat: scaled(threat, 3), steps: part },
+    { threat: scaled(threat, 2), steps: part },
+    { threat, steps: steps - 2 * part },
+  ];
+}
+
+function scaled({ norm, epsilon, mask, constraints }: Threat, factor: number): Threat {
+  const radius = typeof epsilon === "number" ? factor * epsilon : epsilon.map((each) => factor * each);
+  return threats[norm](radius, { ...(mask && { mask }), ...(constraints && { constraints }) });
+}
+
+/** Climbs from a random start to the last step, as often as it is run. */
+class Ascent {
   readonly #search: Search;
-  readonly #previous: Rows;
-  readonly #next: Rows;
-  readonly #direction: Rows;
-  readonly #best: Rows;
-  readonly #bestGradient: Rows;
-  readonly #bestLoss: Rows<Float64Array>;
-  readonly #lastLoss: Rows<Float64Array>;
-  readonly #stepSize: Rows<Float64Array>;
-  readonly #rises: Rows<Float64Array>;
-  readonly #bestLossAtCheckpoint: Rows<Float64Array>;
-  readonly #wasHalved: Rows<Float64Array>;
+  readonly #climb: Climb;
+  readonly #loss: "cross-entropy" | "dlr";
+  readonly #eotIterations: number;
+  readonly #sum: Rows | undefined;
 
-  constructor(search: Search) {
+  constructor(
+    search: Search,
+    climb: Climb,
+    { loss, eotIterations }: { readonly loss: "cross-entropy" | "dlr"; readonly eotIterations: number },
+  ) {
     this.#search = search;
-    this.#previous = search.floats();
-    this.#next = search.floats();
-    this.#direction = search.floats();
-    this.#best = search.floats();
-    this.#bestGradient = search.floats();
-    this.#bestLoss = search.doubles();
-    this.#lastLoss = search.doubles();
-    this.#stepSize = search.doubles();
-    this.#rises = search.doubles();
-    this.#bestLossAtCheckpoint = search.doubles();
-    this.#wasHalved = search.doubles();
+    this.#climb = climb;
+    this.#loss = loss;
+    this.#eotIterations = eotIterations;
+    this.#sum = eotIterations > 1 ? search.floats() : undefined;
   }
 
-  /** Takes the first evaluation as the best so far. */
-  begin(): void {
-    const { x, gradient, loss } = this.#search;
-    this.#previous.values.set(x.values);
-    this.#best.values.set(x.values);
-    this.#bestGradient.values.set(gradient.values);
-    this.#bestLoss.values.set(loss.values);
-    this.#lastLoss.values.set(loss.values);
-    this.#bestLossAtCheckpoint.values.set(loss.values);
-    this.#stepSize.values.fill(2); // in units of epsilon
-    this.#wasHalved.values.fill(1);
-  }
-
-  /** x ← P(x + a (P(x + step · direction) − x) + (1 − a) (x − previous x)), P being the projection. */
-  step(a: number): void {
-    const { threat, width, model, x, origin, gradient, active } = this.#search;
-    threat.steepest(gradient.values, this.#direction.values, width);
-    const current = x.values;
-    const next = this.#next.values;
-    const previous = this.#previous.values;
-    const direction = this.#direction.values;
-    for (let row = 0, i = 0; row < active; row++) {
-      const size = this.#stepSize.values[row]!;
-      for (const end = i + width; i < end; i++) next[i] = current[i]! + size * direction[i]!;
-    }
-    threat.project(next, origin.values, width, model.bounds);
-    for (let i = 0; i < next.length; i++) {
-      const here = current[i]!;
-      next[i] = here + a * (next[i]! - here) + (1 - a) * (here - previous[i]!);
-      previous[i] = here;
-    }
-    threat.project(next, origin.values, width, model.bounds);
-    current.set(next);
-  }
-
-  /** Notes whether the loss rose in the last step, and each sample's best point with its gradient. */
-  compare(): void {
-    const { x, gradient, loss, active } = this.#search;
-    for (let row = 0; row < active; row++) {
-      const value = loss.values[row]!;
-      if (value > this.#lastLoss.values[row]!) this.#rises.values[row]!++;
-      this.#lastLoss.values[row] = value;
-      if (!(value > this.#bestLoss.values[row]!)) continue;
-      this.#bestLoss.values[row] = value;
-      this.#best.copyRow(row, x);
-      this.#bestGradient.copyRow(row, gradient);
-    }
-  }
-
-  /** Halves the step of samples that did not get ahead in the last `length` steps, and takes them back to their best point. */
-  adaptStep(length: number, rho: number): void {
-    const { x, gradient, active } = this.#search;
-    for (let row = 0; row < active; row++) {
-      const oscillates = this.#rises.values[row]! <= length * rho;
-      const stagnates =
-        !this.#wasHalved.values[row] && this.#bestLossAtCheckpoint.values[row]! >= this.#bestLoss.values[row]!;
-      const halves = oscillates || stagnates;
-      if (halves) {
-        this.#stepSize.values[row]! /= 2;
-        x.copyRow(row, this.#best);
-        gradient.copyRow(row, this.#bestGradient);
+  /** `start` tells the random starts of one attempt apart. */
+  async *run(phases: readonly Phase[], start: number, targets?: Rows<Int32Array>): AsyncGenerator<Step, void> {
+    const { x, origin, width, model } = this.#search;
+    const steps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+    let done = 0;
+    for (const [index, { threat, steps: length }] of phases.entries()) {
+      const isLast = index === phases.length - 1;
+      if (index === 0) this.#search.randomStart({ onSurface: true, step: start, threat });
+      else x.values.set(this.#climb.best.values);
+      if (index > 0) threat.project(x.values, origin.values, width, model.bounds);
+      await this.#differentiate(isLast, targets);
+      this.#climb.begin({ threat, steps: length, isContinued: phases.length > 1 });
+      for (let step = 1; step <= length; step++) {
+        this.#climb.move(step);
+        done++;
+        if (done === steps) break;
+        await this.#differentiate(isLast, targets);
+        this.#climb.compare();
+        this.#climb.review(step);
+        yield { step: done, steps };
       }
-      this.#wasHalved.values[row] = halves ? 1 : 0;
-      this.#bestLossAtCheckpoint.values[row] = this.#bestLoss.values[row]!;
-      this.#rises.values[row] = 0;
     }
+    await this.#search.evaluate();
+    yield { step: steps, steps };
+  }
+
+  /** The mean gradient of so many evaluations; loss and verdict are, as with the authors, those of the last. */
+  async #differentiate(record: boolean, targets: Rows<Int32Array> | undefined): Promise<void> {
+    const { gradient } = this.#search;
+    const turns = this.#eotIterations;
+    this.#sum?.values.fill(0);
+    for (let turn = 1; turn <= turns; turn++) {
+      const options = { record: record && turn === turns, ...(targets && { targets }) };
+      await this.#search.differentiate(this.#loss, options);
+      if (!this.#sum) continue;
+      const sum = this.#sum.values;
+      const slopes = gradient.values;
+      for (let i = 0; i < sum.length; i++) sum[i]! += slopes[i]! / turns;
+    }
+    if (this.#sum) gradient.values.set(this.#sum.values);
   }
 }

@@ -2,7 +2,7 @@ import type { Attack } from "../attack.ts";
 import type { Rows } from "../engine/active-rows.ts";
 import type { Search } from "../engine/search.ts";
 import type { BaseLoss } from "../models/losses.ts";
-import { checkpoints } from "./apgd.ts";
+import { checkpoints } from "./apgd-momentum.ts";
 
 export interface ConjugateGradientOptions {
   readonly steps?: number;

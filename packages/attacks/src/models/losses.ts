@@ -7,14 +7,14 @@ export type BaseLoss = "cross-entropy" | "margin" | "dlr";
 
 /** The loss that climbs towards a goal with as many classes as there are: where DLR is not defined, the margin. */
 export function lossFor(
-  loss: BaseLoss | "difference" | "divergence" | "weighted",
+  loss: BaseLoss | "targeted-dlr" | "difference" | "divergence" | "weighted",
   classes: number,
   isTargeted: boolean,
 ): Loss {
   if (loss === "difference" || loss === "divergence" || loss === "weighted") return loss;
-  const wanted: Loss = isTargeted ? `targeted-${loss}` : loss;
+  const wanted: Loss = isTargeted && loss !== "targeted-dlr" ? `targeted-${loss}` : loss;
   if (classes >= fewestClasses[wanted]) return wanted;
-  return isTargeted ? "targeted-margin" : "margin";
+  return wanted === "dlr" ? "margin" : "targeted-margin";
 }
 
 /**

@@ -2,6 +2,7 @@ import {
   adamPgd,
   apgdCe,
   apgdDlr,
+  apgdT,
   autoConjugateGradient,
   diverseInputs,
   fgsm,
@@ -73,6 +74,14 @@ export const gradientRows: readonly AttackRow[] = [
   ...apgdRows(0).map((row): AttackRow => ({ ...row, profiles: ["standard"] })),
   ...apgdRows(4).map((row): AttackRow => ({ ...row, profiles: ["thorough"] })),
   ...inL2.map((row): AttackRow => ({ ...row, profiles: ["thorough"] })),
+  {
+    id: "apgd-t",
+    title: "APGD, targeted difference of logits, 9 classes in turn",
+    attack: apgdT(),
+    profiles: [],
+    reason: "A member of AutoAttack, which runs it on what APGD on the cross-entropy leaves standing.",
+    cost: 9 * 100 * FORWARD_AND_BACKWARD,
+  },
   {
     id: "acg",
     title: "Auto Conjugate Gradient, margin, 100 steps",

@@ -1,4 +1,4 @@
-import { ddn, deepFool, fmn, jsma, newtonFool, sparseFool } from "@casemate/attacks";
+import { ddn, deepFool, fab, fabT, fmn, jsma, newtonFool, sparseFool } from "@casemate/attacks";
 import { type AttackRow, FORWARD_AND_BACKWARD } from "./attack-row.ts";
 
 /** Attacks that look for the smallest change. */
@@ -50,5 +50,21 @@ export const minimumNormRows: readonly AttackRow[] = [
     profiles: [],
     reason: "Of historical interest: SparseFool changes fewer features.",
     cost: 110 * FORWARD_AND_BACKWARD,
+  },
+  {
+    id: "fab",
+    title: "FAB, the nearest boundary of all classes",
+    attack: fab(),
+    profiles: [],
+    reason: "Takes a gradient for every class at every step; FAB-T finds as much with one.",
+    cost: 100 * (1 + FORWARD_AND_BACKWARD * 9),
+  },
+  {
+    id: "fab-t",
+    title: "FAB, towards 9 classes in turn",
+    attack: fabT(),
+    profiles: [],
+    reason: "A member of AutoAttack, which runs it on what APGD leaves standing.",
+    cost: 9 * 100 * (1 + FORWARD_AND_BACKWARD),
   },
 ];
