@@ -75,7 +75,7 @@ export { type SpsaOptions, spsa } from "./score/spsa.ts";
 export { type SquareOptions, square } from "./score/square.ts";
 export { type ThresholdOptions, threshold } from "./score/threshold.ts";
 export { type ZooOptions, zoo } from "./score/zoo.ts";
-export type { ConstraintSpec, FeatureRule, Formula } from "./tabular/constraint-spec.ts";
+export { type ConstraintSpec, type FeatureRule, type Formula, formulaValue } from "./tabular/constraint-spec.ts";
 export { constraints } from "./tabular/constraints.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";

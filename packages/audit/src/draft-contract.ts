@@ -98,6 +98,8 @@ function rangeOf(
   return found(lower, upper, "the smallest and the largest number of the sample");
 }
 
+const ENOUGH_TO_TELL = 20; // samples, before whole numbers are taken for a rule
+
 /** Columns of a table with the range of each; one that holds a single number is taken as one that cannot be changed. */
 function featuresOf(here: string, sample: ContractSample | undefined, say: Say): ContractInput["features"] {
   if (sample?.x.shape.length !== 2) return undefined;
@@ -108,11 +110,16 @@ function featuresOf(here: string, sample: ContractSample | undefined, say: Say):
     const name = sample.featureNames?.[column] ?? `feature ${column}`;
     let lower = Number.POSITIVE_INFINITY;
     let upper = Number.NEGATIVE_INFINITY;
+    let isWhole = shape[0]! >= ENOUGH_TO_TELL;
     for (let i = column; i < data.length; i += columns) {
+      isWhole &&= Number.isInteger(data[i]!);
       lower = Math.min(lower, data[i]!);
       upper = Math.max(upper, data[i]!);
     }
-    if (lower < upper) return { name, range: { lower, upper } };
+    if (lower < upper) {
+      if (isWhole) say(`${here}: '${name}' holds whole numbers, as in all of the sample.`);
+      return { name, range: { lower, upper }, ...(isWhole && { integer: true }) };
+    }
     say(`${here}: '${name}' is ${lower} in all of the sample and taken as a feature that cannot be changed.`);
     return { name, mutable: false, range: { lower: lower - 0.5, upper: lower + 0.5 } };
   });

@@ -1,7 +1,8 @@
 import { DataError, type Dataset, type ReadOptions, readDataset } from "@casemate/data";
 import { type Tensor, tensor } from "@casemate/tensor";
-import { boundsOf } from "./contract.ts";
 import { AuditError } from "./errors.ts";
+import { brokenRule, featureRules } from "./feature-rules.ts";
+import { boundsOf } from "./input-bounds.ts";
 import type { DataReport } from "./report.ts";
 import type { Contract } from "./schemas/contract.ts";
 
@@ -38,6 +39,7 @@ export async function openSamples(path: string, contract: Contract, read: ReadSa
   const dataset = isScaled ? { ...found, x: dividedBy255(found.x) } : found;
   refuseShape(dataset, contract, refuse);
   refuseValues(dataset, contract, refuse);
+  refuseBrokenRules(dataset, contract, refuse);
   return {
     x: dataset.x,
     labels: labelsOf(dataset, contract, refuse),
@@ -90,6 +92,15 @@ function refuseValues({ x: { data, shape } }: Dataset, { inputs: [input] }: Cont
         `sample ${sample}: expected values in the contract's range ${low} to ${high}, got ${value}; is the data scaled differently?`,
       );
     }
+  }
+}
+
+function refuseBrokenRules({ x: { data, shape } }: Dataset, { inputs: [input] }: Contract, refuse: Refuse): void {
+  const rules = featureRules(input!);
+  if (!rules) return;
+  for (let sample = 0; sample < shape[0]!; sample++) {
+    const broken = brokenRule(rules, data.subarray(sample * rules.length, (sample + 1) * rules.length));
+    if (broken !== undefined) throw refuse(`sample ${sample}: ${broken}`);
   }
 }
 

@@ -11,9 +11,10 @@ import type { Dataset, ReadOptions } from "@casemate/data";
 import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
 import { sizeOf, type Tensor, takeRows, tensor } from "@casemate/tensor";
 import { chooseSamples } from "./checks/sample-choice.ts";
-import { boundsOf, mutableMask } from "./contract.ts";
 import { contractFor } from "./contract-file.ts";
 import { AuditError } from "./errors.ts";
+import { constraintsOf, costsOf } from "./feature-rules.ts";
+import { boundsOf, mutableMask } from "./input-bounds.ts";
 import { modelReportOf, openModel } from "./inspect-model.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
 import type { PictureOptions } from "./picture.ts";
@@ -99,7 +100,11 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
   const bounds = boundsOf(input);
   const inputShape = samples.x.shape.slice(1);
   const width = sizeOf(inputShape);
-  const box = hasDifferentRanges(bounds, width) ? new UnitBox(bounds, width) : undefined;
+  const costs = costsOf(input);
+  const isWhole = input.features?.map(({ integer = false, oneHot }) => integer || oneHot !== undefined);
+  const scales = { ...(costs && { costs }), ...(isWhole && { isWhole }) };
+  const box = costs || hasDifferentRanges(bounds, width) ? new UnitBox(bounds, width, scales) : undefined;
+  const constraints = constraintsOf(input, box?.units);
   const scale = box
     ? [
         "Features have different ranges, so perturbations are measured in shares of the range that the contract gives each.",
@@ -145,7 +150,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     samples: chooseSamples(samples.labels.length, options.samples ?? samples.labels.length, options.seed ?? 0),
     width,
     rangeWidth: box ? 1 : widthOf(bounds),
-    threat: (norm, epsilons) => ({ norm, epsilons, ...(mask && { mask }) }),
+    threat: (norm, epsilons) => ({ norm, epsilons, ...(mask && { mask }), ...(constraints && { constraints }) }),
     operatorsWithoutGradient: async () =>
       operatorsOf(exposeLogits(await prepare(model, []), output).model)
         .filter(({ gradient }) => gradient === "none")

@@ -8,14 +8,32 @@ export function hasDifferentRanges(bounds: Bounds, features: number): boolean {
   return Array.from({ length: features }).some((_, j) => Math.abs(widthAt(bounds, j) - first) > 1e-5 * first);
 }
 
-/** Maps each feature's range to [0, 1], so that distances are shares of it. */
+/** What features are, beyond their ranges. */
+export interface FeatureScales {
+  /** What a change across each range counts in distances; 1 each if absent. */
+  readonly costs?: readonly number[];
+  /** Which features hold whole numbers, to be had back without rounding errors. */
+  readonly isWhole?: readonly boolean[];
+}
+
+/** Maps each feature's range to [0, 1], or to [0, cost], so that distances are shares of it. */
 export class UnitBox {
   readonly #lower: Float32Array;
   readonly #width: Float32Array;
 
-  constructor(bounds: Bounds, features: number) {
+  readonly #bounds: Bounds;
+  readonly #isWhole: readonly boolean[] | undefined;
+
+  constructor(bounds: Bounds, features: number, { costs, isWhole }: FeatureScales = {}) {
     this.#lower = Float32Array.from({ length: features }, (_, j) => at(bounds.lower, j));
-    this.#width = Float32Array.from({ length: features }, (_, j) => widthAt(bounds, j));
+    this.#width = Float32Array.from({ length: features }, (_, j) => widthAt(bounds, j) / (costs?.[j] ?? 1));
+    this.#bounds = { lower: 0, upper: costs ? Float32Array.from(costs) : 1 };
+    this.#isWhole = isWhole?.includes(true) ? isWhole : undefined;
+  }
+
+  /** value = offset + scale · x, for a value of the contract and x of the box. */
+  get units(): { readonly offset: Float32Array; readonly scale: Float32Array } {
+    return { offset: this.#lower, scale: this.#width };
   }
 
   toUnit(values: Float32Array): Float32Array {
@@ -23,14 +41,18 @@ export class UnitBox {
   }
 
   fromUnit(values: Float32Array): Float32Array {
-    return this.#map(values, (value, j) => this.#lower[j]! + value * this.#width[j]!);
+    const isWhole = this.#isWhole;
+    return this.#map(values, (value, j) => {
+      const unscaled = this.#lower[j]! + value * this.#width[j]!;
+      return isWhole?.[j] ? Math.round(unscaled) : unscaled;
+    });
   }
 
   /** The classifier as a function of the unit box; gradients follow by the chain rule. */
   around<C extends GradientClassifier>(classifier: C): C {
     return {
       ...classifier,
-      bounds: { lower: 0, upper: 1 },
+      bounds: this.#bounds,
       logits: (x) => classifier.logits(tensor(x.shape, this.fromUnit(x.data))),
       lossGradient: async (x, ...rest) => {
         const result = await classifier.lossGradient(tensor(x.shape, this.fromUnit(x.data)), ...rest);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { boundsOf, mutableMask, parseContract } from "../src/contract.ts";
+import { parseContract } from "../src/contract.ts";
+import { boundsOf, mutableMask } from "../src/input-bounds.ts";
 import type { Contract } from "../src/schemas/contract.ts";
 
 const image = {

@@ -99,6 +99,20 @@ describe("a draft", () => {
     expect(contract.inputs[0]!.range).toEqual(range);
   });
 
+  test("takes columns for whole numbers that hold nothing else in 20 samples or more", () => {
+    const column = (rows: number) => Float32Array.from({ length: 4 * rows }, (_, i) => (i % 4 === 3 ? i / 8 : i));
+    const drafted = (rows: number) =>
+      draftContract(iris, sampleOf([rows, 4], { x: tensor([rows, 4], column(rows)), range: { lower: 0, upper: 80 } }));
+    expect(drafted(20).contract.inputs[0]!.features!.map(({ integer }) => integer)).toEqual([
+      true,
+      true,
+      true,
+      undefined,
+    ]);
+    expect(drafted(20).inferred.filter((sentence) => sentence.includes("whole numbers"))).toHaveLength(3);
+    expect(drafted(19).contract.inputs[0]!.features![0]!.integer).toBeUndefined();
+  });
+
   test("takes class names from the sample where there are as many", () => {
     const names = Array.from({ length: 10 }, (_, i) => `digit ${i}`);
     expect(draftContract(digitModel(), { ...digits, labelNames: names }).contract.output.classes).toEqual(names);

@@ -10,6 +10,8 @@ export interface ConstraintSpec {
 
 /** What one feature obeys. What is absent does not hold it. */
 export interface FeatureRule {
+  /** What messages call it; its index if absent. */
+  readonly name?: string;
   /** Whether an attacker can change it; true if absent. */
   readonly mutable?: boolean;
   readonly range?: { readonly lower: number; readonly upper: number };
@@ -48,6 +50,18 @@ export function sourcesOf(formula: Formula): readonly number[] {
   }
 }
 
+/** What a formula gives for the values of other features. */
+export function formulaValue(formula: Formula, at: (feature: number) => number): number {
+  switch (formula.type) {
+    case "linear":
+      return formula.terms.reduce((sum, { feature, weight }) => sum + weight * at(feature), formula.constant ?? 0);
+    case "ratio":
+      return at(formula.numerator) / at(formula.denominator);
+    case "product":
+      return formula.factors.reduce((product, factor) => product * at(factor), 1);
+  }
+}
+
 /** The features of each one-hot group. */
 export function groupsOf(features: readonly FeatureRule[]): readonly (readonly number[])[] {
   const groups = new Map<string, number[]>();
@@ -63,7 +77,7 @@ export function derivedInOrder(features: readonly FeatureRule[]): readonly numbe
   const visit = (j: number, path: readonly number[]): void => {
     const { formula } = features[j]!;
     if (!formula || order.includes(j)) return;
-    if (path.includes(j)) throw invalid(`feature ${j}: its formula depends on itself, by way of ${path.join(", ")}`);
+    if (path.includes(j)) throw invalid(`${words(features, j)}: its formula depends on itself`);
     for (const source of sourcesOf(formula)) visit(source, [...path, j]);
     order.push(j);
   };
@@ -80,25 +94,35 @@ export function checkSpec({ features, units }: ConstraintSpec): void {
   const flat = Array.from(units?.scale ?? []).find((scale) => !(Number.isFinite(scale) && scale > 0));
   if (flat !== undefined) throw invalid(`expected scales above 0, got ${flat}`);
   for (const [j, { range, integer, direction, oneHot, formula, atMost }] of features.entries()) {
-    if (range && !(range.lower <= range.upper)) throw invalid(`feature ${j}: its range is empty`);
-    if (oneHot !== undefined && formula) throw invalid(`feature ${j}: expected a one-hot group or a formula, got both`);
-    if (oneHot !== undefined && integer === false) throw invalid(`feature ${j}: a one-hot column holds whole numbers`);
+    if (range && !(range.lower <= range.upper)) throw invalid(`${words(features, j)}: its range is empty`);
+    if (oneHot !== undefined && formula)
+      throw invalid(`${words(features, j)}: expected a one-hot group or a formula, got both`);
+    if (oneHot !== undefined && integer === false)
+      throw invalid(`${words(features, j)}: a one-hot column holds whole numbers`);
     if (oneHot !== undefined && range && !(range.lower <= 0 && range.upper >= 1)) {
-      throw invalid(`feature ${j}: expected the range of a one-hot column to hold 0 and 1`);
+      throw invalid(`${words(features, j)}: expected the range of a one-hot column to hold 0 and 1`);
     }
-    if (formula && direction && sourcesOf(formula).length === 0) throw invalid(`feature ${j}: its formula is constant`);
+    if (formula && direction && sourcesOf(formula).length === 0)
+      throw invalid(`${words(features, j)}: its formula is constant`);
     for (const other of [...(formula ? sourcesOf(formula) : []), ...(atMost === undefined ? [] : [atMost])]) {
       if (!(Number.isInteger(other) && other >= 0 && other < width && other !== j)) {
-        throw invalid(`feature ${j}: expected another feature from 0 to ${width - 1}, got ${other}`);
+        throw invalid(`${words(features, j)}: expected another feature from 0 to ${width - 1}, got ${other}`);
       }
     }
   }
   const lonely = groupsOf(features).find((group) => group.length < 2);
   if (lonely) {
-    const [j] = lonely;
-    throw invalid(`feature ${j}: expected one-hot group '${features[j!]!.oneHot}' to have two members, got one`);
+    const [j = 0] = lonely;
+    throw invalid(
+      `${words(features, j)}: expected one-hot group '${features[j]!.oneHot}' to have two members, got one`,
+    );
   }
   derivedInOrder(features);
+}
+
+function words(features: readonly FeatureRule[], j: number): string {
+  const { name } = features[j]!;
+  return name === undefined ? `feature ${j}` : `feature '${name}'`;
 }
 
 function invalid(message: string): AttackError {

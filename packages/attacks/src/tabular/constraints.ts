@@ -6,6 +6,7 @@ import {
   checkSpec,
   derivedInOrder,
   type Formula,
+  formulaValue,
   groupsOf,
   sourcesOf,
 } from "./constraint-spec.ts";
@@ -134,9 +135,10 @@ class RowRules {
       else if (Math.abs(change) >= least) point[j] = this.#settled(j, wanted[j]!, origin[j]!);
     }
     for (const { low, high, slack } of this.#orders) this.#pullApart(point, origin, low, high, slack);
+    const valueAt = (formula: Formula) => formulaValue(formula, (j) => this.#toUnits(j, point[j]!));
     for (const { feature, formula, sources } of this.#derived) {
       const isChanged = sources.some((source) => point[source] !== origin[source]);
-      point[feature] = isChanged ? this.#fromUnits(feature, this.#valueOf(formula, point)) : origin[feature]!;
+      point[feature] = isChanged ? this.#fromUnits(feature, valueAt(formula)) : origin[feature]!;
     }
   }
 
@@ -196,18 +198,6 @@ class RowRules {
   #mayMove(j: number, change: number): boolean {
     const { mutable = true, direction } = this.#features[j]!;
     return mutable && !(direction === "up" && change < 0) && !(direction === "down" && change > 0);
-  }
-
-  #valueOf(formula: Formula, point: Float32Array): number {
-    const at = (j: number) => this.#toUnits(j, point[j]!);
-    switch (formula.type) {
-      case "linear":
-        return formula.terms.reduce((sum, { feature, weight }) => sum + weight * at(feature), formula.constant ?? 0);
-      case "ratio":
-        return at(formula.numerator) / at(formula.denominator);
-      case "product":
-        return formula.factors.reduce((product, factor) => product * at(factor), 1);
-    }
   }
 
   #toUnits(j: number, x: number): number {

@@ -23,11 +23,51 @@ const Normalisation = Type.Object(
   },
 );
 
+const FeatureName = Type.String({ minLength: 1 });
+
+const Formula = Type.Union(
+  [
+    Type.Object(
+      {
+        type: Type.Literal("linear"),
+        terms: Type.Array(
+          Type.Object({ feature: FeatureName, weight: Type.Number() }, { additionalProperties: false }),
+          { minItems: 1 },
+        ),
+        constant: Type.Optional(Type.Number()),
+      },
+      { additionalProperties: false, description: "constant + the sum of weight times feature." },
+    ),
+    Type.Object(
+      { type: Type.Literal("ratio"), numerator: FeatureName, denominator: FeatureName },
+      { additionalProperties: false },
+    ),
+    Type.Object(
+      { type: Type.Literal("product"), factors: Type.Array(FeatureName, { minItems: 2 }) },
+      { additionalProperties: false },
+    ),
+  ],
+  { description: "How it follows from other features, in the units of the data; it changes when they do." },
+);
+
 const Feature = Type.Object(
   {
-    name: Type.String({ minLength: 1 }),
+    name: FeatureName,
     mutable: Type.Optional(Type.Boolean({ description: "Whether an attacker can change it; true if absent." })),
     range: Type.Optional(Type.Object({ lower: Type.Number(), upper: Type.Number() }, { additionalProperties: false })),
+    integer: Type.Optional(Type.Boolean({ description: "Whether it holds whole numbers; false if absent." })),
+    direction: Type.Optional(Type.Enum(["up", "down"], { description: "The only way that an attacker can move it." })),
+    oneHot: Type.Optional(
+      Type.String({ minLength: 1, description: "The group of 0/1 columns that it is of: exactly one of them is 1." }),
+    ),
+    cost: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        description: "What a change across its range counts in distances, in units of one range; 1 if absent.",
+      }),
+    ),
+    formula: Type.Optional(Formula),
+    atMost: Type.Optional(Type.String({ minLength: 1, description: "A feature that it never exceeds." })),
   },
   { additionalProperties: false },
 );
@@ -55,6 +95,7 @@ const ContractInput = Type.Object(
   { additionalProperties: false },
 );
 export type ContractInput = Immutable<Static<typeof ContractInput>>;
+export type ContractFeature = NonNullable<ContractInput["features"]>[number];
 
 const ContractOutput = Type.Object(
   {

@@ -5,8 +5,16 @@ import type { TSchema } from "typebox";
 export function violationOf(schema: TSchema, value: unknown): string | undefined {
   const check = new Ajv({ allErrors: true, allowUnionTypes: true, strictRequired: false }).compile(schema);
   if (check(value)) return undefined;
-  const deepest = [...(check.errors ?? [])].sort((a, b) => depth(b) - depth(a))[0];
+  const deepest = meant(check.errors ?? []).sort((a, b) => depth(b) - depth(a))[0];
   return deepest === undefined ? "does not meet its schema" : sentence(deepest);
+}
+
+/** Of a union of objects that a constant tells apart, only what the one that was meant says. */
+function meant(errors: readonly ErrorObject[]): ErrorObject[] {
+  const branchOf = ({ schemaPath }: ErrorObject) => /^.*\/anyOf\/\d+\//.exec(schemaPath)?.[0] ?? "";
+  const others = new Set(errors.filter(({ keyword }) => keyword === "const").map(branchOf));
+  const left = errors.filter((error) => branchOf(error) === "" || !others.has(branchOf(error)));
+  return left.some((error) => branchOf(error) !== "") ? left : [...errors];
 }
 
 function depth({ instancePath, keyword }: ErrorObject): number {
