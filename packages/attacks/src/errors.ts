@@ -3,7 +3,8 @@ export type AttackErrorCode =
   | "SHAPE_MISMATCH"
   | "OUT_OF_BOUNDS"
   | "UNSUPPORTED_THREAT"
-  | "UNSUPPORTED_MODEL";
+  | "UNSUPPORTED_MODEL"
+  | "ENDPOINT_FAILED";
 
 /** An attack that was asked for what it cannot do. What goes wrong with single samples is in their status instead. */
 export class AttackError extends Error {

@@ -17,6 +17,15 @@ export {
 } from "./decision/path-attacks.ts";
 export { type PointwiseOptions, pointwise } from "./decision/pointwise.ts";
 export { type SignOptOptions, signOpt } from "./decision/sign-opt.ts";
+export {
+  type Endpoint,
+  type EndpointInput,
+  type EndpointOptions,
+  type EndpointOutput,
+  openEndpoint,
+} from "./endpoint/open-endpoint.ts";
+export type { Clock } from "./endpoint/rate-limit.ts";
+export type { OutputKind } from "./endpoint/scores.ts";
 export type { Budget } from "./engine/evaluator.ts";
 export {
   type AttackResult,
