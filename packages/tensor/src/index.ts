@@ -1,3 +1,4 @@
+export { fillCoarseNormal, normalQuantile } from "./coarse-normal.ts";
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float16.ts";
 export { type Box, projectOntoL1BallInBox } from "./l1-projection.ts";
 export { distances, type Norm, norms } from "./norms.ts";

@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Draw, fillIntegers, fillNormal, fillSigns, fillUniform, fillWords, philox4x32 } from "../src/index.ts";
+import {
+  type Draw,
+  fillCoarseNormal,
+  fillIntegers,
+  fillNormal,
+  fillSigns,
+  fillUniform,
+  fillWords,
+  normalQuantile,
+  philox4x32,
+} from "../src/index.ts";
 
 const draw: Draw = { seed: 2 ** 40 + 7, stream: 3, sample: 5, step: 11 };
 
@@ -50,6 +60,29 @@ test("uniform numbers have the moments of the uniform distribution and stay insi
   expect(moment(x, 2)).toBeCloseTo(3 + 1, 1.2); // variance 36 / 12 and mean 1
   expect(Math.min(...extremes(x))).toBeGreaterThanOrEqual(-2);
   expect(Math.max(...extremes(x))).toBeLessThan(4);
+});
+
+test("the normal quantile agrees with published values", () => {
+  // Abramowitz & Stegun, table 26.5, and the usual critical values.
+  for (const [p, x] of [
+    [0.5, 0],
+    [0.975, 1.959963985],
+    [0.995, 2.575829304],
+    [0.0001, -3.719016485],
+    [0.6, 0.253347103],
+  ] as const) {
+    expect(normalQuantile(p)).toBeCloseTo(x, 8);
+  }
+});
+
+test("coarse normal numbers have the moments of the normal distribution, and neighbours are not correlated", () => {
+  const x = fillCoarseNormal(new Float32Array(200_001), draw);
+  expect(Math.abs(moment(x, 1))).toBeLessThan(0.01);
+  expect(Math.abs(moment(x, 2) - 1)).toBeLessThan(0.015);
+  expect(Math.abs(moment(x, 4) - 3)).toBeLessThan(0.1);
+  const products = x.subarray(1).map((value, i) => value * x[i]!);
+  expect(Math.abs(moment(products, 1))).toBeLessThan(0.01);
+  expect(fillCoarseNormal(new Float32Array(7), draw)).toEqual(x.slice(0, 7));
 });
 
 test("normal numbers have the moments and the tail of the normal distribution", () => {

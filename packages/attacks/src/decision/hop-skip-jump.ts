@@ -1,9 +1,8 @@
-import { clip, fillNormal, fillUniform } from "@casemate/tensor";
+import { clip, fillCoarseNormal, fillUniform } from "@casemate/tensor";
 import type { Attack } from "../attack.ts";
 import type { Rows } from "../engine/active-rows.ts";
 import type { Search } from "../engine/search.ts";
-import { valueAt } from "../threats/radii.ts";
-import { findStart } from "./decision-start.ts";
+import { findStart, finiteBounds } from "./decision-start.ts";
 import { bisect, decideAt, type Place, rowsWhere } from "./path-search.ts";
 
 export interface HopSkipJumpOptions {
@@ -66,9 +65,17 @@ class BoundaryWalk {
   readonly #farDistance: Rows<Float64Array>;
   readonly #low: Rows<Float64Array>;
   readonly #high: Rows<Float64Array>;
+  /** The bounds of each feature. */
+  readonly #lowest: Float64Array;
+  readonly #highest: Float64Array;
+  readonly #range: number;
 
   constructor(search: Search, gamma: number) {
     this.#search = search;
+    const { low, high } = finiteBounds(search);
+    this.#lowest = low;
+    this.#highest = high;
+    this.#range = meanRange(low, high);
     this.#isLinf = search.threat.norm === "linf";
     this.#theta = gamma / (this.#isLinf ? search.width ** 2 : search.width ** 1.5);
     this.#direction = search.floats();
@@ -99,41 +106,31 @@ class BoundaryWalk {
 
   /** Estimates for each sample the direction in which decisions turn adversarial, from `evaluations` probes around it. */
   async estimateDirection(iteration: number, evaluations: number): Promise<void> {
-    const { width, active, model, x } = this.#search;
-    const { lower, upper } = model.bounds;
+    const { width, active, x } = this.#search;
     const perCall = Math.max(1, Math.min(active * evaluations, Math.floor(PROBE_BYTES / (4 * width))));
     const points = new Float32Array(perCall * width);
     const owners = new Int32Array(perCall);
-    const sums = { decided: new Float64Array(active * width), all: new Float64Array(active * width) };
+    const sums = { adversarial: new Float64Array(active * width), standing: new Float64Array(active * width) };
     const hits = new Float64Array(active);
     for (let next = 0; next < active * evaluations; ) {
       const count = Math.min(perCall, active * evaluations - next);
       for (let i = 0; i < count; i++, next++) {
         const row = Math.floor(next / evaluations);
         owners[i] = row;
-        const point = points.subarray(i * width, (i + 1) * width);
-        this.#probe(row, iteration, next % evaluations, point);
-        const delta = this.#delta(row, iteration);
-        const center = x.row(row);
-        for (let j = 0; j < width; j++) point[j] = center[j]! + delta * point[j]!;
-        clip(point, lower, upper);
-        this.#search.pin(row, point);
+        this.#probe(row, iteration, next % evaluations, points.subarray(i * width, (i + 1) * width));
       }
       const probes = points.subarray(0, count * width);
       const decisions = await this.#search.decide(probes, owners.subarray(0, count));
       for (let i = 0; i < count; i++) {
         const row = owners[i]!;
-        const sign = decisions[i] ? 1 : -1;
-        hits[row]! += sign;
+        if (decisions[i]) hits[row]!++;
+        const sum = decisions[i] ? sums.adversarial : sums.standing;
         const center = x.row(row);
-        for (let j = 0, k = row * width, p = i * width; j < width; j++, k++, p++) {
-          const change = probes[p]! - center[j]!; // what the bounds left of the probe
-          sums.decided[k]! += sign * change;
-          sums.all[k]! += change;
-        }
+        // What the bounds left of the probe.
+        for (let j = 0, k = row * width, p = i * width; j < width; j++, k++, p++) sum[k]! += probes[p]! - center[j]!;
       }
     }
-    this.#direction.values.set(directionFrom(sums.decided, sums.all, hits, evaluations, width));
+    this.#direction.values.set(directionFrom(sums, hits, evaluations, width));
     if (this.#isLinf)
       for (let i = 0; i < active * width; i++) this.#direction.values[i] = Math.sign(this.#direction.values[i]!);
   }
@@ -159,21 +156,27 @@ class BoundaryWalk {
     for (const row of landed.keys()) x.copyRow(row, this.#far);
   }
 
-  /** A random direction of unit length. */
+  /** A point in a random direction from where a sample is, within the bounds. */
   #probe(row: number, iteration: number, index: number, point: Float32Array): void {
     const draw = this.#search.draw(row, iteration, 1 + index);
     if (this.#isLinf) fillUniform(point, draw, -1, 1);
-    else fillNormal(point, draw);
+    else fillCoarseNormal(point, draw);
     let sum = 0;
-    for (const value of point) sum += value * value;
-    const scale = sum === 0 ? 0 : 1 / Math.sqrt(sum);
-    for (let j = 0; j < point.length; j++) point[j]! *= scale;
+    for (let j = 0; j < point.length; j++) sum += point[j]! * point[j]!;
+    const scale = sum === 0 ? 0 : this.#delta(row, iteration) / Math.sqrt(sum);
+    const center = this.#search.x.row(row);
+    const [low, high] = [this.#lowest, this.#highest];
+    for (let j = 0; j < point.length; j++) {
+      const value = center[j]! + scale * point[j]!;
+      point[j] = value < low[j]! ? low[j]! : value > high[j]! ? high[j]! : value;
+    }
+    this.#search.pin(row, point);
   }
 
   /** The length of probes: a tenth of the input's range at first, then in proportion to the distance. */
   #delta(row: number, iteration: number): number {
-    const { width, model } = this.#search;
-    if (iteration === 1) return 0.1 * meanRange(model.bounds, width);
+    const { width } = this.#search;
+    if (iteration === 1) return 0.1 * this.#range;
     const dimensions = this.#isLinf ? width : Math.sqrt(width);
     return dimensions * this.#theta * this.#farDistance.values[row]!;
   }
@@ -192,23 +195,22 @@ class BoundaryWalk {
 }
 
 /**
- * The mean of decision · change less its baseline, mean decision · mean change, scaled to unit length per sample. Where all
- * decisions agree there is no baseline to subtract, and the mean change with their sign is left.
+ * The mean of decision · change less its baseline, mean decision · mean change, scaled to unit length per sample; a decision is 1
+ * if adversarial and otherwise -1. Where all agree there is no baseline to subtract, and the mean change with their sign is left.
  */
 function directionFrom(
-  decided: Float64Array,
-  all: Float64Array,
+  { adversarial, standing }: { readonly adversarial: Float64Array; readonly standing: Float64Array },
   hits: Float64Array,
   evaluations: number,
   width: number,
 ): Float64Array {
-  const direction = new Float64Array(decided.length);
+  const direction = new Float64Array(adversarial.length);
   for (let row = 0; row < hits.length; row++) {
-    const mean = hits[row]! / evaluations;
+    const mean = (2 * hits[row]!) / evaluations - 1;
     const baseline = Math.abs(mean) === 1 ? 0 : mean;
     let sum = 0;
     for (let i = row * width; i < (row + 1) * width; i++) {
-      direction[i] = decided[i]! - baseline * all[i]!;
+      direction[i] = (1 - baseline) * adversarial[i]! - (1 + baseline) * standing[i]!;
       sum += direction[i]! ** 2;
     }
     const scale = sum === 0 ? 0 : 1 / Math.sqrt(sum);
@@ -217,10 +219,8 @@ function directionFrom(
   return direction;
 }
 
-function meanRange({ lower, upper }: Search["model"]["bounds"], width: number): number {
-  let sum = 0;
-  for (let j = 0; j < width; j++) sum += valueAt(upper, j) - valueAt(lower, j);
-  return sum / width;
+function meanRange(low: Float64Array, high: Float64Array): number {
+  return high.reduce((sum, each, j) => sum + each - low[j]!, 0) / high.length;
 }
 
 /** What the probes of one call may take. */
