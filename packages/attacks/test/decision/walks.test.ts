@@ -1,13 +1,12 @@
 import { tensor } from "@casemate/tensor";
 import { describe, expect, test } from "vitest";
 import { spreadQueries } from "../../src/decision/geoda.ts";
-import { type Attack, boundary, geoda, hopSkipJump, run, signOpt, threats } from "../../src/index.ts";
+import { type Attack, boundary, geoda, run, signOpt, threats } from "../../src/index.ts";
 import { linear, mlp, samplesFor } from "../classifiers.ts";
 import { describeAttack } from "../describe-attack.ts";
 import { plane } from "../plane.ts";
 
 describeAttack({ attack: boundary({ steps: 60 }) });
-describeAttack({ attack: hopSkipJump({ iterations: 2, initialEvaluations: 20 }) });
 describeAttack({ attack: signOpt({ queries: 120, probes: 20, directions: 5 }) });
 describeAttack({ attack: geoda({ queries: 200 }) });
 
