@@ -17,6 +17,25 @@ export {
 } from "./decision/path-attacks.ts";
 export { type PointwiseOptions, pointwise } from "./decision/pointwise.ts";
 export { type SignOptOptions, signOpt } from "./decision/sign-opt.ts";
+export { type ExpectationOptions, expectationOverTransformation } from "./defended/expectation.ts";
+export {
+  type InputDefence,
+  type SampleView,
+  type ThroughDefenceOptions,
+  throughDefence,
+} from "./defended/input-defence.ts";
+export { jpegCompression } from "./defended/jpeg.ts";
+export {
+  behindOutput,
+  highConfidence,
+  noisyAnswers,
+  type OutputDefence,
+  reverseSigmoid,
+  roundedAnswers,
+} from "./defended/output-defence.ts";
+export { featureSqueezing, spatialSmoothing } from "./defended/squeezing.ts";
+export { thermometerEncoding } from "./defended/thermometer.ts";
+export { type TotalVarianceOptions, totalVarianceMinimization } from "./defended/total-variance.ts";
 export {
   type Endpoint,
   type EndpointInput,
