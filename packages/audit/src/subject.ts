@@ -9,19 +9,17 @@ import {
 } from "@casemate/attacks";
 import type { Dataset, ReadOptions } from "@casemate/data";
 import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
-import { sizeOf, type Tensor, takeRows, tensor } from "@casemate/tensor";
+import { sizeOf, type Tensor, takeRows } from "@casemate/tensor";
+import { attackSpaceOf } from "./attack-space.ts";
 import { chooseSamples } from "./checks/sample-choice.ts";
 import { contractFor } from "./contract-file.ts";
 import { AuditError } from "./errors.ts";
-import { constraintsOf, costsOf } from "./feature-rules.ts";
-import { boundsOf, mutableMask } from "./input-bounds.ts";
 import { modelReportOf, openModel } from "./inspect-model.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
 import type { PictureOptions } from "./picture.ts";
 import type { DataReport, ModelReport, Norm } from "./report.ts";
 import { openSamples, readSamples, type Samples } from "./samples.ts";
 import type { Contract, ContractInput } from "./schemas/contract.ts";
-import { hasDifferentRanges, UnitBox } from "./unit-box.ts";
 
 /** What plans are made for: pictures, rows of a table, trees over such rows, or anything else that has gradients. */
 export type SubjectKind = "images" | "tables" | "trees" | "other";
@@ -97,20 +95,10 @@ interface Parts {
 
 function subjectOf({ name, path, model, contract, assumptions, samples }: Parts, options: AuditOptions): OpenSubject {
   const input = contract.inputs[0]!;
-  const bounds = boundsOf(input);
   const inputShape = samples.x.shape.slice(1);
   const width = sizeOf(inputShape);
-  const costs = costsOf(input);
-  const isWhole = input.features?.map(({ integer = false, oneHot }) => integer || oneHot !== undefined);
-  const scales = { ...(costs && { costs }), ...(isWhole && { isWhole }) };
-  const box = costs || hasDifferentRanges(bounds, width) ? new UnitBox(bounds, width, scales) : undefined;
-  const constraints = constraintsOf(input, box?.units);
-  const scale = box
-    ? [
-        "Features have different ranges, so perturbations are measured in shares of the range that the contract gives each.",
-      ]
-    : [];
-  const mask = mutableMask(input);
+  const space = attackSpaceOf(input, inputShape);
+  const { bounds } = space;
   const output = { output: contract.output.name, kind: contract.output.kind };
   const opened = new Map<boolean, Promise<OnnxClassifier>>();
   const open = (straightThrough: boolean): Promise<OnnxClassifier> => {
@@ -134,7 +122,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
   };
   const scaled = async ({ straightThrough = false } = {}) => {
     const classifier = await open(straightThrough);
-    return box ? box.around(classifier) : classifier;
+    return space.around(classifier);
   };
   return {
     name,
@@ -142,24 +130,21 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     modelReport: modelReportOf(model, path),
     dataReport: samples.report,
     contract,
-    assumptions: [...assumptions, ...samples.assumptions, ...scale],
+    assumptions: [...assumptions, ...samples.assumptions, ...space.assumptions],
     classNames: contract.output.classes,
     featureNames: input.features?.map((feature) => feature.name),
     image: pictureOptions(input, bounds),
     labels: samples.labels,
     samples: chooseSamples(samples.labels.length, options.samples ?? samples.labels.length, options.seed ?? 0),
     width,
-    rangeWidth: box ? 1 : widthOf(bounds),
-    threat: (norm, epsilons) => ({ norm, epsilons, ...(mask && { mask }), ...(constraints && { constraints }) }),
+    rangeWidth: space.rangeWidth,
+    threat: space.threat,
     operatorsWithoutGradient: async () =>
       operatorsOf(exposeLogits(await prepare(model, []), output).model)
         .filter(({ gradient }) => gradient === "none")
         .map((operator) => operator.name),
-    inputs(positions) {
-      const rows = takeRows(samples.x, positions);
-      return box ? tensor(rows.shape, box.toUnit(rows.data)) : rows;
-    },
-    toContractUnits: (values) => (box ? box.fromUnit(values) : values),
+    inputs: (positions) => space.inputs(takeRows(samples.x, positions)),
+    toContractUnits: space.toContractUnits,
     classifier: scaled,
     gradientClassifier: scaled,
     async dispose() {
@@ -204,8 +189,4 @@ function pictureOptions({ kind, layout }: ContractInput, { lower, upper }: Bound
   const smallest = typeof lower === "number" ? lower : Math.min(...lower);
   const largest = typeof upper === "number" ? upper : Math.max(...upper);
   return { layout, range: { lower: smallest, upper: largest } };
-}
-
-function widthOf({ lower, upper }: Bounds): number {
-  return (typeof upper === "number" ? upper : upper[0]!) - (typeof lower === "number" ? lower : lower[0]!);
 }

@@ -1,5 +1,5 @@
-import type { Bounds, GradientClassifier } from "@casemate/attacks";
-import { tensor } from "@casemate/tensor";
+import type { Bounds, Classifier, GradientClassifier } from "@casemate/attacks";
+import { type Tensor, tensor } from "@casemate/tensor";
 
 /** Whether features have ranges of different width, so that one epsilon cannot mean the same for all. */
 export function hasDifferentRanges(bounds: Bounds, features: number): boolean {
@@ -49,23 +49,25 @@ export class UnitBox {
   }
 
   /** The classifier as a function of the unit box; gradients follow by the chain rule. */
-  around<C extends GradientClassifier>(classifier: C): C {
+  around<C extends Classifier & Partial<GradientClassifier>>(classifier: C): C {
+    const { lossGradient } = classifier;
     return {
       ...classifier,
       bounds: this.#bounds,
-      logits: (x) => classifier.logits(tensor(x.shape, this.fromUnit(x.data))),
-      lossGradient: async (x, ...rest) => {
-        const result = await classifier.lossGradient(tensor(x.shape, this.fromUnit(x.data)), ...rest);
-        const { shape, data } = result.gradient;
-        return {
-          ...result,
-          gradient: tensor(
-            shape,
-            this.#map(data, (slope, j) => slope * this.#width[j]!),
-          ),
-        };
-      },
+      logits: (x: Tensor) => classifier.logits(this.#unscaled(x)),
+      ...(lossGradient && {
+        lossGradient: async (x: Tensor, ...rest: LossArguments) => {
+          const result = await lossGradient.call(classifier, this.#unscaled(x), ...rest);
+          const { shape, data } = result.gradient;
+          const gradient = this.#map(data, (slope, j) => slope * this.#width[j]!);
+          return { ...result, gradient: tensor(shape, gradient) };
+        },
+      }),
     };
+  }
+
+  #unscaled({ shape, data }: Tensor): Tensor {
+    return tensor(shape, this.fromUnit(data));
   }
 
   #map(values: Float32Array, change: (value: number, feature: number) => number): Float32Array {
@@ -73,6 +75,8 @@ export class UnitBox {
     return values.map((value, i) => change(value, i % features));
   }
 }
+
+type LossArguments = Parameters<GradientClassifier["lossGradient"]> extends [unknown, ...infer Rest] ? Rest : never;
 
 function at(bound: number | Float32Array, feature: number): number {
   return typeof bound === "number" ? bound : bound[feature]!;
