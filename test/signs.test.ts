@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readDataset, readNpz } from "@casemate/data";
-import { readModel } from "@casemate/onnx";
-import { tensor } from "@casemate/tensor";
+import { type Model, openSession, readModel } from "@casemate/onnx";
+import { fillUniform, type Tensor, tensor } from "@casemate/tensor";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import { accuracy } from "../examples/signs/evaluate.ts";
@@ -11,12 +11,15 @@ import { paintFace, paintFaces, withSticker } from "../examples/signs/face.ts";
 import { encodePng } from "../examples/signs/grid.ts";
 import { frontal, homographyOf, inverse, project } from "../examples/signs/homography.ts";
 import { daylight } from "../examples/signs/light.ts";
+import { makeSticker } from "../examples/signs/make-sticker.ts";
 import { classifierWith, type Weights } from "../examples/signs/network.ts";
 import { renderSign } from "../examples/signs/render.ts";
 import { drawScene } from "../examples/signs/scene.ts";
 import { signs } from "../examples/signs/signs.ts";
+import { stickerOf, twoBars } from "../examples/signs/sticker.ts";
+import { stickerModel } from "../examples/signs/sticker-model.ts";
 import { drawTestSet } from "../examples/signs/test-set.ts";
-import { train } from "../examples/signs/train.ts";
+import { batchOf, train } from "../examples/signs/train.ts";
 import { root } from "./casemate.ts";
 
 const folder = join(root, "examples", "signs");
@@ -103,6 +106,64 @@ describe("the classifier", () => {
     expect(await accuracy(model, x, [...signs.keys()])).toBeGreaterThan(3 / 16); // a guess finds one
   });
 });
+
+describe("the sticker", () => {
+  const layout = twoBars(64);
+  const face = paintFace(stop, 64);
+  const label = signs.indexOf(stop);
+
+  test("its model gives the mean log-probabilities of its scenes as they are rendered", async () => {
+    const classifier = await readModel(join(folder, "signs.onnx"));
+    const keys = [0, 1, 2].map((sample) => ({ seed: 5, stream: 9, sample }));
+    const colours = fillUniform(new Float32Array(3 * layout.cells), { seed: 5, stream: 8, sample: 0, step: 0 });
+    const stuck = withSticker(face, stickerOf(layout, colours));
+    const images = batchOf(keys.map((key) => drawScene(stuck, key).image));
+    const [expected, found] = await Promise.all([
+      outputOf(classifier, images),
+      outputOf(stickerModel(classifier, face, layout, keys), tensor([1, 3, layout.cells], colours)),
+    ]);
+    const rows = keys.map((_, i) => logSoftmax([...expected.subarray(i * signs.length, (i + 1) * signs.length)]));
+    for (const [k, value] of found.entries()) {
+      expect(value).toBeCloseTo(rows.reduce((sum, row) => sum + row[k]!, 0) / keys.length, 3);
+    }
+  });
+
+  test("made on a few scenes, it hides most stop signs in others, which the same bars in grey do not", async () => {
+    const classifier = await readModel(join(folder, "signs.onnx"));
+    const target = signs.findIndex(({ name }) => name === "speed limit 80");
+    const colours = await makeSticker(classifier, layout, { label, target, scenes: 8, steps: 40 });
+    expect(Math.min(...colours)).toBeGreaterThanOrEqual(Math.fround(0.05));
+    expect(Math.max(...colours)).toBeLessThanOrEqual(Math.fround(0.95));
+    const [stuck, grey] = await Promise.all(
+      [colours, colours.map(() => 0.5)].map((each) => {
+        const covered = withSticker(face, stickerOf(layout, each));
+        const scenes = Array.from(
+          { length: 60 },
+          (_, sample) => drawScene(covered, { seed: 0, stream: 9, sample }).image,
+        );
+        return accuracy(classifier, batchOf(scenes), Array(60).fill(label));
+      }),
+    );
+    expect(stuck).toBeLessThan(0.4);
+    expect(grey).toBeGreaterThan(0.6);
+  });
+});
+
+async function outputOf(model: Model, image: Tensor): Promise<Float32Array> {
+  const session = await openSession(model, { threads: 1 });
+  try {
+    const results = await session.run({ image });
+    return Object.values(results)[0]!.data as Float32Array;
+  } finally {
+    await session.dispose();
+  }
+}
+
+function logSoftmax(logits: readonly number[]): number[] {
+  const largest = Math.max(...logits);
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  return logits.map((logit) => logit - largest - Math.log(total));
+}
 
 /** The losses of a short training, and its model. */
 async function trained() {
