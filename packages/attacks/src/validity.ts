@@ -35,8 +35,8 @@ export interface Evidence {
 }
 
 /**
- * Whether the model answers the same input differently: five runs whose logits, each row scaled to unit length, differ by
- * more than 1e-4 (AutoAttack's check).
+ * Whether the model answers the same input differently: five runs whose logits differ by more than 1e-4 of the length of
+ * their row. AutoAttack's check compares rows of unit length, and so does not see two classes whose logits mirror each other.
  */
 export async function randomisedModel(model: Classifier, x: Tensor): Promise<ValidityWarning | undefined> {
   const runs: Float32Array[] = [];
@@ -47,15 +47,19 @@ export async function randomisedModel(model: Classifier, x: Tensor): Promise<Val
       const { data } = await model.logits(takeRows(x, rows));
       parts.push(...data);
     }
-    runs.push(unitRows(Float32Array.from(parts), model.classes));
+    runs.push(Float32Array.from(parts));
   }
   let largest = 0;
   for (const [index, one] of runs.entries()) {
     for (const other of runs.slice(index + 1)) {
       for (let start = 0; start < one.length; start += model.classes) {
-        let sum = 0;
-        for (let i = start; i < start + model.classes; i++) sum += (one[i]! - other[i]!) ** 2;
-        largest = Math.max(largest, Math.sqrt(sum));
+        let change = 0;
+        let length = 0;
+        for (let i = start; i < start + model.classes; i++) {
+          change += (one[i]! - other[i]!) ** 2;
+          length += one[i]! ** 2;
+        }
+        if (change > 0) largest = Math.max(largest, Math.sqrt(change / (length + 1e-20)));
       }
     }
   }
@@ -198,16 +202,6 @@ function sharedBy(evidence: readonly Evidence[]): Set<number> {
 
 function brokenBy({ samples }: Evidence): Set<number> {
   return new Set(samples.filter(({ status }) => status === "broken").map(({ sample }) => sample));
-}
-
-function unitRows(data: Float32Array, width: number): Float32Array {
-  for (let start = 0; start < data.length; start += width) {
-    let sum = 0;
-    for (let i = start; i < start + width; i++) sum += data[i]! ** 2;
-    const scale = 1 / (Math.sqrt(sum) + 1e-10);
-    for (let i = start; i < start + width; i++) data[i]! *= scale;
-  }
-  return data;
 }
 
 function warning(id: ValidityWarningId, message: string): ValidityWarning {

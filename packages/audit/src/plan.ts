@@ -46,6 +46,7 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
       samples,
       seed,
       costPerSample: cost * rounds,
+      ...(row.through && { through: row.through }),
       ...(row.onlyStanding && {
         standingAfter: rows
           .slice(0, index)
@@ -167,8 +168,8 @@ function isMeantFor({ only }: AttackRow, { kind, hasGradients }: Setting): boole
   }
 }
 
-function hasGradientsFor({ attack }: AttackRow, { hasGradients }: Setting): boolean {
-  return hasGradients || attack.access !== "gradient";
+function hasGradientsFor({ attack, through }: AttackRow, { hasGradients }: Setting): boolean {
+  return hasGradients || through !== undefined || attack.access !== "gradient";
 }
 
 function hasForm({ attack, norm: own }: AttackRow, { norm }: Setting): boolean {

@@ -1,6 +1,15 @@
-import { type Attack, type AttackResult, type Progress, type SampleResult, stream } from "@casemate/attacks";
+import {
+  type Attack,
+  type AttackResult,
+  type Classifier,
+  type Progress,
+  type SampleResult,
+  stream,
+} from "@casemate/attacks";
 import { AuditError } from "../errors.ts";
 import type { AttackReport, Metric, Norm, Warning } from "../report.ts";
+import type { OpenSubject } from "../subject.ts";
+import type { AttackRow } from "./attacks/attack-row.ts";
 import type {
   Check,
   CheckContext,
@@ -21,6 +30,7 @@ export interface AttackCheckOptions {
   readonly id: string;
   readonly title: string;
   readonly attack: Attack;
+  readonly through?: AttackRow["through"];
   readonly norm: Norm;
   /** Radii from the smallest; the verdict is about the last. */
   readonly epsilons: readonly number[];
@@ -41,7 +51,7 @@ export function attackCheck(options: AttackCheckOptions): Check {
     title,
     kind: "attack",
     citation: attack.citation,
-    taxonomy: evasion[attack.access],
+    taxonomy: evasion[accessOf(options)],
     parameters: { ...attack.parameters, norm, epsilon: epsilons.at(-1)!, samples },
     cost: samples * costPerSample,
     run: (context) => runAttack(context, options),
@@ -50,13 +60,14 @@ export function attackCheck(options: AttackCheckOptions): Check {
 
 async function* runAttack(
   { subject, earlier, signal }: CheckContext,
-  { id, attack, norm, epsilons, samples, seed, standingAfter = [] }: AttackCheckOptions,
+  options: AttackCheckOptions,
 ): AsyncGenerator<CheckProgress, Measurement> {
+  const { id, attack, norm, epsilons, samples, seed, standingAfter = [] } = options;
   const chosen = chooseSamples(subject.samples.length, samples, seed).map((row) => subject.samples[row]!);
   const decided = decidedBy([...earlier.values()], standingAfter);
   const indices = chosen.filter((index) => !decided.has(index));
-  if (indices.length === 0) return withoutAttack(chosen, decided, { attack, norm, epsilons });
-  const model = attack.access === "gradient" ? await subject.gradientClassifier() : await subject.classifier();
+  if (indices.length === 0) return withoutAttack(chosen, decided, options);
+  const model = await attackedBy(options, subject);
   const events = stream(
     model,
     subject.inputs(indices),
@@ -82,10 +93,10 @@ async function* runAttack(
     queries: result.queries,
     metrics: [...metricsOf(attack, outcomes, result.queries.forward), ...stageMetrics(attack, result, outcomes)],
     ...(attack.aim !== "anywhere" && {
-      attack: reportOf({ attack, norm, epsilons }, outcomes, decided.size > 0 ? [] : result.curve, result.borderline),
+      attack: reportOf(options, outcomes, decided.size > 0 ? [] : result.curve, result.borderline),
     }),
     samples: columnsOf(outcomes),
-    evidence: evidenceOf(attack, norm, epsilons, result.zeroGradients),
+    evidence: evidenceOf(options, result.zeroGradients),
     warnings: failedWarning(result),
     gallery: await galleryOf(subject, id, result),
   };
@@ -99,7 +110,18 @@ interface Outcome {
   readonly distance: number | null;
 }
 
-type Facts = Pick<AttackCheckOptions, "attack" | "norm" | "epsilons">;
+type Facts = Pick<AttackCheckOptions, "attack" | "through" | "norm" | "epsilons">;
+
+/** What the attacker sees: where gradients are estimated, scores. */
+function accessOf({ attack, through }: Pick<Facts, "attack" | "through">): Attack["access"] {
+  return through ? "score" : attack.access;
+}
+
+/** The model as the attack gets it. */
+async function attackedBy({ attack, through }: AttackCheckOptions, subject: OpenSubject): Promise<Classifier> {
+  if (through) return through(await subject.classifier(), subject.rangeWidth);
+  return attack.access === "gradient" ? subject.gradientClassifier() : subject.classifier();
+}
 
 /** What earlier checks have settled, by sample. */
 function decidedBy(earlier: readonly FinishedCheck[], ids: readonly string[]): ReadonlyMap<number, Outcome> {
@@ -112,18 +134,15 @@ function decidedBy(earlier: readonly FinishedCheck[], ids: readonly string[]): R
 }
 
 /** What is measured where nothing was left to attack. */
-function withoutAttack(
-  chosen: readonly number[],
-  decided: ReadonlyMap<number, Outcome>,
-  { attack, norm, epsilons }: Facts,
-): Measurement {
+function withoutAttack(chosen: readonly number[], decided: ReadonlyMap<number, Outcome>, facts: Facts): Measurement {
+  const { attack } = facts;
   const outcomes = chosen.map((index) => decided.get(index)!);
   return {
     queries: { forward: 0, backward: 0 },
     metrics: metricsOf(attack, outcomes, 0),
-    ...(attack.aim !== "anywhere" && { attack: reportOf({ attack, norm, epsilons }, outcomes, [], 0) }),
+    ...(attack.aim !== "anywhere" && { attack: reportOf(facts, outcomes, [], 0) }),
     samples: columnsOf(outcomes),
-    evidence: evidenceOf(attack, norm, epsilons, { count: 0, of: 0 }),
+    evidence: evidenceOf(facts, { count: 0, of: 0 }),
   };
 }
 
@@ -197,18 +216,19 @@ function stageMetrics(
 }
 
 function reportOf(
-  { attack, norm, epsilons }: Facts,
+  facts: Facts,
   outcomes: readonly Outcome[],
   curve: AttackResult["curve"],
   borderline: number,
 ): AttackReport {
+  const { norm, epsilons } = facts;
   const count = countsOf(outcomes);
   const total = outcomes.length;
   const distances = distributionOf(brokenDistances(outcomes));
   const epsilon = epsilons.at(-1)!;
   const points = curve.length > 0 ? curve : [{ epsilon, robust: count.robust }];
   return {
-    access: attack.access,
+    access: accessOf(facts),
     norm,
     epsilon,
     ...count,
@@ -230,13 +250,10 @@ function columnsOf(outcomes: readonly Outcome[]): SampleOutcomes {
   };
 }
 
-function evidenceOf(
-  { name, access, aim, parameters }: Attack,
-  norm: Norm,
-  epsilons: readonly number[],
-  zeroGradients: AttackResult["zeroGradients"],
-): NonNullable<Measurement["evidence"]> {
-  return { attack: { name, access, aim, parameters }, norm, epsilons, zeroGradients };
+function evidenceOf(facts: Facts, zeroGradients: AttackResult["zeroGradients"]): NonNullable<Measurement["evidence"]> {
+  const { attack, norm, epsilons } = facts;
+  const { name, aim, parameters } = attack;
+  return { attack: { name, access: accessOf(facts), aim, parameters }, norm, epsilons, zeroGradients };
 }
 
 function countsOf(outcomes: readonly Outcome[]): Pick<AttackReport, "broken" | "robust" | "wrong" | "failed"> {

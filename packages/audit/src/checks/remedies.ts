@@ -1,4 +1,4 @@
-import { type Attack, apgdDlr, hopSkipJump, pgd, square, type ValidityWarningId } from "@casemate/attacks";
+import { type Attack, apgdCe, apgdDlr, hopSkipJump, pgd, square, type ValidityWarningId } from "@casemate/attacks";
 import type { OpenSubject } from "../subject.ts";
 
 /** What an audit tries when a sign says that its attacks may have been misled. */
@@ -25,6 +25,12 @@ const hasSteps = ({ modelReport }: OpenSubject): boolean =>
 
 /** The cheap first: each runs on what the ones before it left standing. */
 export const remedies: readonly Remedy[] = [
+  {
+    title: "the mean of 20 gradients for each step (EOT), APGD on the cross-entropy",
+    attack: apgdCe({ eotIterations: 20 }),
+    against: ["randomised-model"],
+    cost: 6000,
+  },
   {
     title: "gradients straight through the model's rounding (BPDA), 100 steps from 2 starts",
     attack: pgd({ steps: 100, stepSize: 0.05, loss: "margin", restarts: 1 }),

@@ -57,6 +57,13 @@ beforeAll(async () => {
     await writeFile(join(folder, `${name}.contract.json`), JSON.stringify(contract));
   };
   await write("plain", (_, x) => x);
+  await write("random", (graph, x) => {
+    const noise = graph.op("RandomNormalLike", [x], {
+      dtype: "float32",
+      attributes: { scale: { type: "float", value: 0.02 } },
+    });
+    return graph.Add(x, noise);
+  });
   await write("rounded", (graph, x) => {
     const steps = graph.op("Round", [graph.Mul(x, graph.scalar(50, x))]);
     return graph.Mul({ ...steps, dtype: "float32" }, graph.scalar(1 / 50, x));
@@ -108,6 +115,12 @@ test("where rounding hides the gradients, it goes straight through the rounding 
   expect(adaptive.notes![0]).toMatch(
     /^Because of zero-gradients: gradients straight through the model's rounding .* broke 2 of 3 samples that stood\.$/,
   );
+});
+
+test("where the model answers differently each time, it averages gradients over its draws", async () => {
+  const { adaptive } = await adapted("random");
+  expect(adaptive.notes![0]).toMatch(/^Because of randomised-model: the mean of 20 gradients for each step \(EOT\)/);
+  expect(adaptive.attack!.robust).toBe(1); // the sample that is far from the boundary; noise is a tenth of the radius
 });
 
 test("where no warning was given, it tries nothing and says so", async () => {

@@ -17,7 +17,15 @@ export function listedAttacks(norm: NonNullable<AuditOptions["norm"]>, paint: Co
     ...plans.slice(1),
     "",
     paint.bold("In no profile; run with --attack"),
-    table(others.map((row) => [`  ${row.id}`, row.title, row.attack.access, normsOf(row), row.reason!])),
+    table(
+      others.map((row) => [
+        `  ${row.id}`,
+        row.title,
+        row.through ? "score" : row.attack.access,
+        normsOf(row),
+        row.reason!,
+      ]),
+    ),
   ].join("\n");
 }
 
@@ -52,7 +60,7 @@ function planTable(profile: (typeof profiles)[number], norm: NonNullable<AuditOp
     .map((row) => [
       `  ${row.id}`,
       row.title,
-      row.attack.access,
+      row.through ? "score" : row.attack.access,
       kinds.filter((_, index) => plans[index]!.includes(row)).join(", "),
       row.samples === undefined ? "" : `${row.samples} samples`,
     ]);

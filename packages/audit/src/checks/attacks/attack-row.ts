@@ -1,4 +1,4 @@
-import type { Attack } from "@casemate/attacks";
+import type { Attack, Classifier, GradientClassifier } from "@casemate/attacks";
 import type { Profile } from "../../options.ts";
 import type { Norm } from "../../report.ts";
 
@@ -20,6 +20,8 @@ export interface AttackRow {
   readonly norm?: Norm;
   /** For what kind of model it is; for all if absent. */
   readonly only?: "images" | "tables" | "trees" | "no-gradients";
+  /** Where the attack gets its gradients, if not from the model: then it needs scores only. `range` is the features' range. */
+  readonly through?: (model: Classifier, range: number) => GradientClassifier;
   /** Attacks only what the attacks before it, in the same norm, left standing; the others count as they do there. */
   readonly onlyStanding?: boolean;
   /** Estimated forward passes for one sample that stands, at one radius; a backward pass counts as two. */

@@ -1,4 +1,4 @@
-import { genAttack, onePixel, pixle, simba, square, threshold, zoo } from "@casemate/attacks";
+import { genAttack, nes, onePixel, pgd, pixle, simba, square, threshold, zoo } from "@casemate/attacks";
 import type { AttackRow } from "./attack-row.ts";
 
 const squareRow = (queries: number, samples?: number): Omit<AttackRow, "profiles"> => ({
@@ -13,6 +13,17 @@ const squareRow = (queries: number, samples?: number): Omit<AttackRow, "profiles
 export const scoreRows: readonly AttackRow[] = [
   { ...squareRow(1000, 200), profiles: ["standard"] },
   { ...squareRow(5000), profiles: ["thorough"] },
+  { ...squareRow(200), profiles: ["quick"], only: "no-gradients" },
+  {
+    id: "nes-pgd",
+    title: "PGD on gradients estimated from scores (NES)",
+    attack: pgd({ steps: 20 }),
+    profiles: ["standard", "thorough"],
+    only: "no-gradients",
+    through: (model, range) => nes(model, { sigma: 0.05 * range }), // wide, since such models are often steps
+    samples: 200,
+    cost: 20 * 50,
+  },
   {
     id: "simba",
     title: "SimBA",
