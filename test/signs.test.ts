@@ -10,7 +10,7 @@ import { accuracy } from "../examples/signs/evaluate.ts";
 import { paintFace, paintFaces, withSticker } from "../examples/signs/face.ts";
 import { encodePng } from "../examples/signs/grid.ts";
 import { frontal, homographyOf, inverse, project } from "../examples/signs/homography.ts";
-import { daylight } from "../examples/signs/light.ts";
+import { daylight, expose, type Light } from "../examples/signs/light.ts";
 import { makeSticker } from "../examples/signs/make-sticker.ts";
 import { classifierWith, type Weights } from "../examples/signs/network.ts";
 import { renderSign } from "../examples/signs/render.ts";
@@ -60,6 +60,15 @@ describe("rendering", () => {
     const height = (x: number) => at(x, 1)[1] - at(x, -1)[1];
     expect(at(1, 0)[0] - at(-1, 0)[0]).toBeLessThan(90);
     expect(Math.max(height(-1), height(1)) / Math.min(height(-1), height(1))).toBeGreaterThan(1.2);
+  });
+
+  test("light on an even scene has a closed form, which blur does not change", () => {
+    const light: Light = { brightness: 0.8, contrast: 1.2, cast: [1, 0.9, 1.1], blur: 0.05 };
+    const scene = new Float32Array(3 * 16 * 16).fill(0.6);
+    expose(scene, 16, light);
+    for (const [i, value] of scene.entries()) {
+      expect(value).toBeCloseTo(0.5 + (0.6 * 0.8 * light.cast[Math.floor(i / 256)]! - 0.5) * 1.2, 5);
+    }
   });
 
   test("a sticker shows where its mask is, and only on the sign", () => {

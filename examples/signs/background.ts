@@ -5,15 +5,15 @@ const FIRST_STEP = 100;
 
 /**
  * A made-up street behind a sign: sky over ground, boxes and bushes as clutter, a grain of light and dark, the pole of the
- * sign. [3, size, size]. `draw.step` is ignored.
+ * sign. [3, size, size].
  */
 export function drawBackground(
   size: number,
-  draw: Draw,
+  key: Omit<Draw, "step">,
   pole: { readonly x: number; readonly top: number },
 ): Float32Array {
   const numbers = (step: number, count: number): Float32Array =>
-    fillUniform(new Float32Array(count), { ...draw, step: FIRST_STEP + step });
+    fillUniform(new Float32Array(count), { ...key, step: FIRST_STEP + step });
   const image = new Float32Array(3 * size * size);
   skyAndGround(image, size, numbers(0, 11));
   const [density] = numbers(1, 1);

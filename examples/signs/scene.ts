@@ -20,7 +20,7 @@ export function drawScene(face: Face, key: SceneKey, size = SIZE): Rendering {
   const pose = drawPose(numbers(1, 6));
   const [noisiness] = numbers(3, 1);
   const noise = fillNormal(new Float32Array(3 * size * size), { ...key, step: 4 }).map((z) => z * 0.04 * noisiness!);
-  const background = drawBackground(size, { ...key, step: 0 }, { x: pose.x, top: pose.y });
+  const background = drawBackground(size, key, { x: pose.x, top: pose.y });
   return renderSign(face, pose, { ...drawLight(numbers(2, 11)), noise }, size, background);
 }
 
