@@ -1,4 +1,5 @@
 export type { Attack, Step } from "./attack.ts";
+export { completed } from "./completed.ts";
 export type { Criterion } from "./criterion.ts";
 export { type BoundaryOptions, boundary } from "./decision/boundary.ts";
 export { type GeoDaOptions, geoda } from "./decision/geoda.ts";
@@ -93,7 +94,13 @@ export {
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type EnsembleOptions, ensemble, withSurrogate } from "./models/surrogate.ts";
+export type { Homography } from "./physical/homography.ts";
+export { type PatchOptions, trainPatch } from "./physical/patch.ts";
+export type { PatternCounts, PatternOptions, PatternProgress, PatternResult } from "./physical/pattern-options.ts";
+export type { TransformationName, Transformations } from "./physical/pattern-view.ts";
+export type { Palette } from "./physical/printability.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
+export { type StickerOptions, trainSticker } from "./physical/sticker.ts";
 export { type GenAttackOptions, genAttack } from "./score/gen-attack.ts";
 export { type NesOptions, nes } from "./score/nes.ts";
 export { type OnePixelOptions, onePixel } from "./score/one-pixel.ts";
