@@ -1,5 +1,7 @@
+import { spread } from "@casemate/tensor";
 import type { Rows } from "../engine/active-rows.ts";
 import type { Search } from "../engine/search.ts";
+import { radiiOf } from "../threats/radii.ts";
 import type { Climb, ClimbPhase } from "./apgd-climb.ts";
 
 /** Auto-PGD in Linf and L2: steps with momentum, halved at checkpoints for samples that do not get ahead. */
@@ -8,6 +10,7 @@ export class MomentumClimb implements Climb {
   readonly #search: Search;
   readonly #rho: number;
   readonly #previous: Rows;
+  /** In Linf the lowest and the highest values that features may have; elsewhere what a step needs in between. */
   readonly #next: Rows;
   readonly #direction: Rows;
   readonly #bestGradient: Rows;
@@ -37,7 +40,7 @@ export class MomentumClimb implements Climb {
   }
 
   begin({ steps }: ClimbPhase): void {
-    const { x, gradient, loss } = this.#search;
+    const { x, gradient, loss, threat, origin, width, model } = this.#search;
     this.#previous.values.set(x.values);
     this.best.values.set(x.values);
     this.#bestGradient.values.set(gradient.values);
@@ -49,17 +52,33 @@ export class MomentumClimb implements Climb {
     this.#wasHalved.values.fill(1);
     this.#due = checkpoints(steps);
     this.#lastReview = 0;
+    if (threat.norm !== "linf") return;
+    this.#next.values.fill(-UNREACHABLE);
+    this.#direction.values.fill(UNREACHABLE);
+    threat.project(this.#next.values, origin.values, width, model.bounds);
+    threat.project(this.#direction.values, origin.values, width, model.bounds);
   }
 
   /** x ← P(x + a (P(x + step · direction) − x) + (1 − a) (x − previous x)), P being the projection. */
   move(step: number): void {
     const { threat, width, model, x, origin, gradient, active } = this.#search;
-    const a = step === 1 ? 1 : 0.75;
-    threat.steepest(gradient.values, this.#direction.values, width);
+    const share = step === 1 ? 1 : 0.75;
+    if (threat.norm === "linf") {
+      signSteps(x.values, gradient.values, {
+        previous: this.#previous.values,
+        lowest: this.#next.values,
+        highest: this.#direction.values,
+        stepSizes: this.#stepSize.values,
+        reaches: spread(radiiOf(threat.epsilon, threat.mask), width),
+        share,
+      });
+      return;
+    }
+    const direction = this.#direction.values;
+    threat.steepest(gradient.values, direction, width);
     const current = x.values;
     const next = this.#next.values;
     const previous = this.#previous.values;
-    const direction = this.#direction.values;
     for (let row = 0, i = 0; row < active; row++) {
       const size = this.#stepSize.values[row]!;
       for (const end = i + width; i < end; i++) next[i] = current[i]! + size * direction[i]!;
@@ -67,7 +86,7 @@ export class MomentumClimb implements Climb {
     threat.project(next, origin.values, width, model.bounds);
     for (let i = 0; i < next.length; i++) {
       const here = current[i]!;
-      next[i] = here + a * (next[i]! - here) + (1 - a) * (here - previous[i]!);
+      next[i] = here + share * (next[i]! - here) + (1 - share) * (here - previous[i]!);
       previous[i] = here;
     }
     threat.project(next, origin.values, width, model.bounds);
@@ -122,3 +141,52 @@ export function checkpoints(steps: number): ReadonlySet<number> {
   }
   return due;
 }
+
+interface SignSteps {
+  /** Where the step before began; each place left is noted here. */
+  readonly previous: Float32Array;
+  readonly lowest: Float32Array;
+  readonly highest: Float32Array;
+  /** Of each row, in units of epsilon. */
+  readonly stepSizes: Float64Array;
+  /** Epsilon of each feature. */
+  readonly reaches: Float32Array | Float64Array;
+  readonly share: number;
+}
+
+/**
+ * The step in Linf in one pass over memory, where it is most of what is not the model's. As in `linf`, signs are made of bits and
+ * what goes too far comes back by an absolute value, since branches on the signs of a gradient are as good as random.
+ */
+function signSteps(
+  x: Float32Array,
+  slopes: Float32Array,
+  { previous, lowest, highest, stepSizes, reaches, share }: SignSteps,
+): void {
+  const width = reaches.length;
+  const bits = new Int32Array(slopes.buffer, slopes.byteOffset, slopes.length);
+  const rest = 1 - share;
+  for (let row = 0, i = 0; row < stepSizes.length; row++) {
+    const size = stepSizes[row]!;
+    for (let j = 0; j < width; i++, j++) {
+      const magnitude = bits[i]! << 1;
+      const sign = ((bits[i]! >> 31) | 1) & -((magnitude | -magnitude) >>> 31);
+      const here = x[i]!;
+      const low = lowest[i]!;
+      const high = highest[i]!;
+      let stepped = here + size * reaches[j]! * sign;
+      let excess = stepped - high;
+      stepped -= 0.5 * (excess + Math.abs(excess));
+      excess = low - stepped;
+      stepped += 0.5 * (excess + Math.abs(excess));
+      let moved = here + share * (stepped - here) + rest * (here - previous[i]!);
+      previous[i] = here;
+      excess = moved - high;
+      moved -= 0.5 * (excess + Math.abs(excess));
+      excess = low - moved;
+      x[i] = moved + 0.5 * (excess + Math.abs(excess));
+    }
+  }
+}
+
+const UNREACHABLE = 1e30;
