@@ -21,7 +21,7 @@ export interface Attack {
   readonly parameters: Readonly<Record<string, number | string | boolean>>;
   /**
    * For an assembly of attacks, such as AutoAttack: its members in their order, each run on what the ones before it left
-   * standing. `attempt` is then not called.
+   * standing. A member that does not know the threat's norm is left out. `attempt` is then not called.
    */
   readonly stages?: readonly Attack[];
   readonly citation: { readonly text: string; readonly url: string };

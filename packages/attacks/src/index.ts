@@ -1,4 +1,5 @@
 export type { Attack, Step } from "./attack.ts";
+export { type AutoAttackOptions, autoAttack } from "./autoattack.ts";
 export { completed } from "./completed.ts";
 export type { Criterion } from "./criterion.ts";
 export { type BoundaryOptions, boundary } from "./decision/boundary.ts";
@@ -119,6 +120,7 @@ export { linf } from "./threats/linf.ts";
 export { type BallNorm, type Constraints, type Threat, type ThreatOptions, threats } from "./threats/threat.ts";
 export {
   blackBoxWins,
+  dynamicModel,
   type Evidence,
   gradientMasking,
   marginTies,

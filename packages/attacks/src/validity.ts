@@ -23,6 +23,7 @@ export const validityWarningIds = [
   "zero-gradients",
   "black-box-wins",
   "gradient-masking",
+  "dynamic-model",
 ] as const;
 
 /** What an attack did to each sample at one threat; an AttackResult is one. */
@@ -31,7 +32,7 @@ export interface Evidence {
   readonly norm: BallNorm;
   /** The verdicts are about the last. */
   readonly epsilons: readonly number[];
-  readonly samples: readonly Pick<SampleResult, "sample" | "status">[];
+  readonly samples: readonly Pick<SampleResult, "sample" | "status" | "stage">[];
 }
 
 /**
@@ -122,8 +123,37 @@ export function zeroGradients({
   return warning("zero-gradients", `the gradient is zero everywhere for ${count} of ${of} samples`);
 }
 
-/** Whether black-box attacks break more than 0.2 % of the samples that no gradient attack at the same threat broke. */
+/**
+ * Whether the graph computes anew for each input how it answers: loops and branches, in which a defence can optimise at inference,
+ * or random numbers. `operators` are the names of those in the graph. AutoAttack's check looks for gradients taken at inference,
+ * which an ONNX graph cannot do.
+ */
+export function dynamicModel(operators: Iterable<string>): ValidityWarning | undefined {
+  const found = [...new Set(operators)].filter((name) => dynamicOperators.includes(name)).sort();
+  if (found.length === 0) return undefined;
+  return warning("dynamic-model", `the model decides at inference how to compute its answer (${found.join(", ")})`);
+}
+
+const dynamicOperators = [
+  ...["If", "Loop", "Scan"],
+  ...["Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"],
+];
+
+/**
+ * Whether black-box attacks break more than 0.2 % of the samples that no gradient attack at the same threat broke, or Square as
+ * a member of an assembly breaks as many that the members with gradients left.
+ */
 export function blackBoxWins(evidence: readonly Evidence[]): ValidityWarning | undefined {
+  for (const { attack, samples } of evidence) {
+    const attacked = samples.filter(({ status }) => status !== "failed");
+    const won = attacked.filter(({ status, stage }) => status === "broken" && stage === "Square").length;
+    if (won <= 0.002 * attacked.length) continue;
+    const count = `${won} of ${attacked.length} samples`;
+    return warning(
+      "black-box-wins",
+      `in ${attack.name}, Square broke ${count} without gradients after all stages with them`,
+    );
+  }
   for (const blackBox of evidence.filter(({ attack }) => attack.access !== "gradient" && attack.aim !== "anywhere")) {
     const whiteBox = evidence.filter((each) => each.attack.access === "gradient" && isSameThreat(each, blackBox));
     if (whiteBox.length === 0) continue;
@@ -144,7 +174,7 @@ export function blackBoxWins(evidence: readonly Evidence[]): ValidityWarning | u
 }
 
 /**
- * Whether gradients mislead: an APGD or Square attack breaks at least 10 % of the samples more than FGSM or PGD did at the
+ * Whether gradients mislead: APGD, Square or AutoAttack breaks at least 10 % of the samples more than FGSM or PGD did at the
  * same threat, or more steps of FGSM and PGD break fewer, by at least 1 %. Compared on the samples that both attacked.
  */
 export function gradientMasking(evidence: readonly Evidence[]): readonly ValidityWarning[] {

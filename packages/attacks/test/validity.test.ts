@@ -4,7 +4,9 @@ import { describe, expect, test } from "vitest";
 import {
   apgdCe,
   apgdDlr,
+  autoAttack,
   blackBoxWins,
+  dynamicModel,
   type Evidence,
   fgsm,
   gradientMasking,
@@ -122,6 +124,13 @@ function evidence(attack: Evidence["attack"], broken: number, of = 500, epsilon 
   return { attack, norm: "linf", epsilons: [0.1, epsilon], samples };
 }
 
+test("a graph with loops, branches or random numbers is warned of", () => {
+  expect(dynamicModel(["Conv", "Relu", "Gemm"])).toBeUndefined();
+  expect(dynamicModel(["Conv", "Loop", "RandomNormalLike", "Loop"])?.message).toBe(
+    "the model decides at inference how to compute its answer (Loop, RandomNormalLike)",
+  );
+});
+
 describe("gradient masking", () => {
   test.each([
     ["ten points between FGSM and APGD", [evidence(fgsm(), 100), evidence(apgdCe(), 150)], 1],
@@ -160,6 +169,17 @@ describe("black box wins", () => {
       "Square, without gradients, broke 2 of 500 samples that APGD-CE, PGD did not",
     );
     expect(blackBoxWins([evidence(apgdCe(), 10), evidence(hopSkipJump(), 20)])?.id).toBe("black-box-wins");
+  });
+
+  test("fires when Square breaks more than 0.2 % inside of AutoAttack, after the attacks with gradients", () => {
+    const withSquare = (count: number): Evidence => {
+      const all = evidence(autoAttack(), 100);
+      return { ...all, samples: all.samples.map((each, i) => ({ ...each, stage: i < count ? "Square" : "APGD-CE" })) };
+    };
+    expect(blackBoxWins([withSquare(1)])).toBeUndefined();
+    expect(blackBoxWins([withSquare(2)])?.message).toBe(
+      "in AutoAttack, Square broke 2 of 500 samples without gradients after all stages with them",
+    );
   });
 
   test("does not compare with attacks that no ball bounds, or without a gradient attack", () => {

@@ -64,7 +64,8 @@ async function* attempt(
   const { attack, activeSet } = options;
   for (const record of open) record.stage = undefined;
   try {
-    for (const stage of attack.stages ?? [attack]) {
+    const stages = attack.stages?.filter(({ norms }) => norms.includes(threat.norm)) ?? [attack];
+    for (const stage of stages) {
       const { aim, name } = stage;
       // A member that looks for the nearest has its answer once that is in the ball which the assembly is about.
       const closeEnough = attack.stages && aim === "nearest" ? leavingDistance(threat) : options.closeEnough;

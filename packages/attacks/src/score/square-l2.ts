@@ -29,26 +29,7 @@ export function squareL2(search: Search, shape: ImageShape): SquareMoves {
 
   return {
     begin(row) {
-      const side = Math.floor(height / 5);
-      const first = Math.floor((height - 5 * side) / 2);
-      const [down, across] = [Math.floor(height / side), Math.floor(shape.width / side)];
-      const words = wordsFor(search, row, 0, down * across * (1 + channels));
-      const delta = new Float64Array(width);
-      for (let tile = 0; tile < down * across; tile++) {
-        const top = first + Math.floor(tile / across) * side;
-        const left = first + (tile % across) * side;
-        const rows = Math.min(side, height - top);
-        const columns = Math.min(side, shape.width - left);
-        const at = tile * (1 + channels);
-        const isTurned = (words[at]! & 1) === 1;
-        for (let channel = 0; channel < channels; channel++) {
-          const sign = signOf(words[at + 1 + channel]!);
-          forEachPixel({ top, left, rows, columns }, shape, channel, (feature, r, c) => {
-            delta[feature] = sign * bump(side)[isTurned ? c * side + r : r * side + c]!;
-          });
-        }
-      }
-      place(row, x, delta);
+      place(row, x, tiling(search, row, shape, bump));
     },
     propose(row, candidate, share, step) {
       const words = wordsFor(search, row, step, 5 + channels);
@@ -80,49 +61,91 @@ export function squareL2(search: Search, shape: ImageShape): SquareMoves {
   };
 }
 
+/** A 5 × 5 tiling of bumps with random signs. */
+export function tiling(
+  search: Search,
+  row: number,
+  shape: ImageShape,
+  bump: (side: number) => Float64Array,
+): Float64Array {
+  const { channels, height } = shape;
+  const side = Math.floor(height / 5);
+  const first = Math.floor((height - 5 * side) / 2);
+  const [down, across] = [Math.floor(height / side), Math.floor(shape.width / side)];
+  const words = wordsFor(search, row, 0, down * across * (1 + channels));
+  const delta = new Float64Array(search.width);
+  for (let tile = 0; tile < down * across; tile++) {
+    const top = first + Math.floor(tile / across) * side;
+    const left = first + (tile % across) * side;
+    const rows = Math.min(side, height - top);
+    const columns = Math.min(side, shape.width - left);
+    const at = tile * (1 + channels);
+    const isTurned = (words[at]! & 1) === 1;
+    for (let channel = 0; channel < channels; channel++) {
+      const sign = signOf(words[at + 1 + channel]!);
+      forEachPixel({ top, left, rows, columns }, shape, channel, (feature, r, c) => {
+        delta[feature] = sign * bump(side)[isTurned ? c * side + r : r * side + c]!;
+      });
+    }
+  }
+  return delta;
+}
+
 /** The side of a square of `share` of the image: odd, at least 3, and no larger than the image. */
-function oddSide(share: number, { height, width }: ImageShape): number {
+export function oddSide(share: number, { height, width }: ImageShape): number {
   const side = Math.max(Math.round(Math.sqrt(share * height * width)), 3);
   return Math.min(side % 2 === 0 ? side + 1 : side, height, width);
 }
 
-/** A hill above a valley, of length 1 (the authors' eta). */
-export function twoHills(side: number): Float64Array {
+/** The authors' eta: a hill above a valley, of length 1 in the norm; the hills are steeper in L1. */
+export function twoHills(side: number, norm: "l2" | "l1" = "l2"): Float64Array {
   const upper = Math.floor(side / 2);
   const result = new Float64Array(side * side);
-  result.set(hill(upper, side), 0);
+  result.set(hill(upper, side, norm), 0);
   result.set(
-    hill(side - upper, side).map((value) => -value),
+    hill(side - upper, side, norm).map((value) => -value),
     upper * side,
   );
-  const length = Math.sqrt(sumOfSquares(result));
-  return result.map((value) => value / length);
+  return ofLengthOne(result, norm);
 }
 
-/** Nested rectangles around the middle, each adding 1/n², of length 1 in all. */
-function hill(rows: number, columns: number): Float64Array {
+/** Nested rectangles around the middle, each adding 1/n² (in L1 1/n⁴), of length 1 in all. */
+function hill(rows: number, columns: number, norm: "l2" | "l1"): Float64Array {
   const result = new Float64Array(rows * columns);
   const middleRow = Math.floor(rows / 2);
   const middleColumn = Math.floor(columns / 2);
   for (let n = 0; n <= Math.max(middleRow, middleColumn); n++) {
     for (let r = Math.max(middleRow - n, 0); r < Math.min(middleRow + n + 1, rows); r++) {
       for (let c = Math.max(middleColumn - n, 0); c < Math.min(middleColumn + n + 1, columns); c++) {
-        result[r * columns + c]! += 1 / (n + 1) ** 2;
+        result[r * columns + c]! += 1 / (n + 1) ** (norm === "l2" ? 2 : 4);
       }
     }
   }
-  const length = Math.sqrt(sumOfSquares(result));
-  return length === 0 ? result : result.map((value) => value / length);
+  return ofLengthOne(result, norm);
 }
 
-/** The sum of squared changes of one channel in the union of windows. */
-function massIn(delta: Float64Array, windows: readonly Window[], shape: ImageShape, channel: number): number {
+function ofLengthOne(values: Float64Array, norm: "l2" | "l1"): Float64Array {
+  let sum = 0;
+  for (const value of values) sum += norm === "l2" ? value * value : Math.abs(value);
+  const length = norm === "l2" ? Math.sqrt(sum) : sum;
+  return length === 0 ? values : values.map((value) => value / length);
+}
+
+/** The sum of one channel's changes in the union of windows, squared or, in L1, absolute. */
+export function massIn(
+  delta: Float64Array,
+  windows: readonly Window[],
+  shape: ImageShape,
+  channel: number,
+  norm: "l2" | "l1" = "l2",
+): number {
   let sum = 0;
   for (const [index, window] of windows.entries()) {
     const earlier = windows.slice(0, index);
     forEachPixel(window, shape, channel, (feature, row, column) => {
       const isCounted = earlier.some((each) => contains(each, window.top + row, window.left + column));
-      if (!isCounted) sum += delta[feature]! ** 2;
+      const change = delta[feature]!;
+      if (!isCounted) sum += norm === "l2" ? change * change : Math.abs(change);
     });
   }
   return sum;
@@ -132,7 +155,7 @@ function contains({ top, left, rows, columns }: Window, row: number, column: num
   return row >= top && row < top + rows && column >= left && column < left + columns;
 }
 
-function difference(x: Float32Array, origin: Float32Array): Float64Array {
+export function difference(x: Float32Array, origin: Float32Array): Float64Array {
   return Float64Array.from(x, (value, i) => value - origin[i]!);
 }
 

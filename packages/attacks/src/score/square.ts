@@ -2,6 +2,7 @@ import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
 import { AttackError } from "../errors.ts";
 import { flatShape, type ImageShape, imageShape } from "../image.ts";
+import { squareL1 } from "./square-l1.ts";
 import { squareL2 } from "./square-l2.ts";
 import { squareLinf } from "./square-linf.ts";
 import { shareAt } from "./square-moves.ts";
@@ -25,14 +26,13 @@ export function square({ queries = 5000, initialShare = 0.8, restarts = 0 }: Squ
     name: "Square",
     access: "score",
     aim: "inside",
-    norms: ["linf", "l2"],
+    norms: ["linf", "l2", "l1"],
     restarts,
     parameters: { queries, initialShare, restarts },
     citation: { text: "Andriushchenko et al., 2020", url: "https://arxiv.org/abs/1912.00049" },
     async *attempt(search) {
       const { x } = search;
-      const moves =
-        search.threat.norm === "linf" ? squareLinf(search, shapeOf(search)) : squareL2(search, shapeOf(search));
+      const moves = movesIn[search.threat.norm as keyof typeof movesIn](search, shapeOf(search));
       const candidate = search.floats();
       const standing = search.doubles(); // the margin at x
       for (let row = 0; row < search.active; row++) moves.begin(row);
@@ -54,11 +54,16 @@ export function square({ queries = 5000, initialShare = 0.8, restarts = 0 }: Squ
   };
 }
 
+const movesIn = { linf: squareLinf, l2: squareL2, l1: squareL1 };
+
 function shapeOf({ model, threat, width }: Search): ImageShape {
   const shape = imageShape(model);
   if (threat.norm === "linf") return shape ?? flatShape(width);
   const isPlain = typeof threat.epsilon === "number" && threat.mask === undefined;
   if (shape && isPlain && Math.min(shape.height, shape.width) >= 5) return shape;
   const got = isPlain ? `an input of [${model.inputShape}]` : "an epsilon per feature or a mask";
-  throw new AttackError("UNSUPPORTED_THREAT", `Square in L2: expected images from 5 × 5 and one epsilon, got ${got}`);
+  throw new AttackError(
+    "UNSUPPORTED_THREAT",
+    `Square in L2 and L1: expected images from 5 × 5 and one epsilon, got ${got}`,
+  );
 }

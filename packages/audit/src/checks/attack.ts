@@ -202,11 +202,12 @@ function metricsOf({ aim }: Attack, outcomes: readonly Outcome[], forward: numbe
 
 /** Of an assembly: how many samples stood after each of its members. */
 function stageMetrics(
-  { stages = [] }: Attack,
-  { samples }: AttackResult,
+  attack: Attack,
+  { samples, norm }: AttackResult,
   outcomes: readonly Outcome[],
 ): readonly Metric[] {
   const { robust } = countsOf(outcomes);
+  const stages = attack.stages?.filter(({ norms }) => norms.includes(norm)) ?? [];
   return stages.map(({ name }, index) => {
     const later = stages.slice(index + 1).map((stage) => stage.name);
     const fallLater = samples.filter(({ status, stage }) => status === "broken" && later.includes(stage ?? ""));

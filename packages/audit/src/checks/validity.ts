@@ -1,5 +1,6 @@
 import {
   blackBoxWins,
+  dynamicModel,
   type Evidence,
   gradientMasking,
   marginTies,
@@ -39,6 +40,7 @@ async function* run({ subject, earlier }: CheckContext): AsyncGenerator<CheckPro
   const zero = attacks.map((each) => each.evidence!.zeroGradients).sort((a, b) => b.count - a.count)[0];
   const warnings = [
     await randomisedModel(classifier, x),
+    dynamicModel(subject.modelReport.operators.map(({ name }) => name)),
     outputsAreProbabilities(logits),
     marginTies(logits),
     usesDlr ? tooFewClasses(classifier) : undefined,
@@ -85,6 +87,7 @@ const MEANINGS: Readonly<Record<ValidityWarning["id"], string>> = {
   "too-few-classes": "Trust the attacks on the cross-entropy and without gradients more.",
   "zero-gradients": "Gradient attacks could not move these samples; that they stood says nothing.",
   "black-box-wins": "The gradients do not show the way: the model is weaker than gradient attacks make it look.",
+  "dynamic-model": "Attacks made for models that do not change may miss what an adaptive attack finds.",
   "gradient-masking": "The model only looks robust to the weaker attack; only the strongest result counts.",
 };
 

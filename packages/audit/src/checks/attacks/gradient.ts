@@ -3,6 +3,7 @@ import {
   apgdCe,
   apgdDlr,
   apgdT,
+  autoAttack,
   autoConjugateGradient,
   diverseInputs,
   fgsm,
@@ -131,5 +132,13 @@ export const gradientRows: readonly AttackRow[] = [
     reason: "Its strength shows on another model than the one whose gradients it has: use withSurrogate in code.",
     only: "images",
     cost: FORWARD_AND_BACKWARD * 10 * 5 * 21,
+  },
+  {
+    id: "autoattack",
+    title: "AutoAttack, standard",
+    attack: autoAttack(),
+    profiles: [],
+    reason: "Its members run as checks of their own, each on what the ones before it left.",
+    cost: 100 * FORWARD_AND_BACKWARD + 900 * FORWARD_AND_BACKWARD + 900 * (1 + FORWARD_AND_BACKWARD) + 5000,
   },
 ];
