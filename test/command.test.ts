@@ -15,15 +15,18 @@ const quick = ["--data", data, "--epsilon", "0.3", "--profile", "quick", "--samp
 const readReport = (out: string) => JSON.parse(readFileSync(join(out, "report.json"), "utf8"));
 
 describe("help", () => {
-  test.each([[["--help"]], [["audit", "--help"]], [["inspect", "--help"]], [["contract", "--help"]]])(
-    "%j",
-    async (args) => {
-      const { code, stdout, stderr } = await casemate(args);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toContain("Examples:");
-      expect(stdout).toMatchSnapshot();
-    },
-  );
+  test.each([
+    [["--help"]],
+    [["audit", "--help"]],
+    [["inspect", "--help"]],
+    [["contract", "--help"]],
+    [["probe", "--help"]],
+  ])("%j", async (args) => {
+    const { code, stdout, stderr } = await casemate(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain("Examples:");
+    expect(stdout).toMatchSnapshot();
+  });
 
   test("--version prints the version of all packages", async () => {
     const { version } = JSON.parse(readFileSync(join(root, "packages/casemate/package.json"), "utf8"));

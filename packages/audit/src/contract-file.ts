@@ -34,6 +34,11 @@ export async function contractFor(
   return { contract, assumptions: [] };
 }
 
+/** Reads the contract in a file, of a model that is not at hand. Throws INVALID_CONTRACT. */
+export async function readContractFile(path: string): Promise<Contract> {
+  return parseContract(parsed((await readContract(path, true))!, path), `contract ${path}`);
+}
+
 /** Drafts the contract of the model in a file, from a sample where one is given. */
 export async function draftContractFor(modelPath: string, data?: string): Promise<ContractDraft> {
   const model = await openModel(modelPath);

@@ -15,6 +15,8 @@ export type { AuditOptions, SubjectSpec } from "./options.ts";
 export { renderHtml, type WrittenReports, writeReports } from "./output.ts";
 export { auditInChild, type ChildOptions } from "./parent/audit-in-child.ts";
 export { plannedRows } from "./plan.ts";
+export { type ProbeEvent, type ProbeOptions, probe } from "./probe.ts";
+export type { ProbedAttack, ProbeReport } from "./probe-report.ts";
 export { AuditReport, type CheckReport, type ModelReport, type SubjectReport } from "./report.ts";
 export { renderSarif } from "./sarif.ts";
 export { Contract } from "./schemas/contract.ts";

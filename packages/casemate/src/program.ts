@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { auditCommand } from "./commands/audit.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { probeCommand } from "./commands/probe.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-code.ts";
 
@@ -12,7 +13,12 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     .description("Attacks a machine-learning model, from its ONNX file alone, and reports what it withstands.")
     .version(version)
     .addHelpText("after", EXAMPLES);
-  for (const command of [auditCommand(console, args, finish), inspectCommand(console), contractCommand(console)]) {
+  for (const command of [
+    auditCommand(console, args, finish),
+    inspectCommand(console),
+    contractCommand(console),
+    probeCommand(console, finish),
+  ]) {
     program.addCommand(command);
   }
   for (const command of [program, ...program.commands]) {
@@ -34,4 +40,5 @@ Examples:
   casemate inspect model.onnx
   casemate contract model.onnx --data samples.npz --out model.contract.json
   casemate audit model.onnx --data samples.npz --epsilon 8/255
+  casemate probe http://localhost:8080/v2/models/name --data samples.npz --epsilon 8/255 --queries 20000
 `;

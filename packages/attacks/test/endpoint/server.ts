@@ -57,7 +57,7 @@ export async function serve(model: Classifier, options: ServerOptions = {}): Pro
 
   const server = createServer(async (request, response) => {
     const path = request.url!;
-    if (path === "/v2/models/tiny") {
+    if (request.method === "GET") {
       const described = [{ name: "x", datatype: "FP32", shape: [-1, ...model.inputShape] }];
       response.end(JSON.stringify({ name: "tiny", inputs: options.inputs ?? described, outputs: [] }));
       return;

@@ -41,3 +41,33 @@ export function parseNames(text: string): readonly string[] {
   if (names.some((name) => name === "")) throw new InvalidArgumentError(`expected names with commas, got '${text}'.`);
   return [...new Set(names)];
 }
+
+/** "0,1" or "-1, 1": a lower and an upper end. */
+export function parseRange(text: string): { readonly lower: number; readonly upper: number } {
+  const [lower, upper, ...rest] = text.split(",").map((part) => (part.trim() === "" ? Number.NaN : Number(part)));
+  if (rest.length > 0 || !(lower! < upper!) || !Number.isFinite(lower! - upper!)) {
+    throw new InvalidArgumentError(`expected two rising numbers such as 0,1, got '${text}'.`);
+  }
+  return { lower: lower!, upper: upper! };
+}
+
+/** A number above 0, and of at most `most`. */
+export function numberUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (!(value > 0 && value <= most && Number.isFinite(value))) {
+      throw new InvalidArgumentError(`expected a number above 0${most === Infinity ? "" : `, at most ${most}`}.`);
+    }
+    return value;
+  };
+}
+
+/** "name: value", added to those before it. */
+export function addHeader(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const [, name, value] = /^([\w-]+):\s*(.+)$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError("expected a name, a colon and a value."); // which may be secret
+  return { ...before, [name]: value! };
+}

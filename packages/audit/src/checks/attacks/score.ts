@@ -48,7 +48,6 @@ export const scoreRows: readonly AttackRow[] = [
     attack: genAttack(),
     profiles: [],
     reason: "Square finds more in the same ball with the same queries.",
-    norm: "linf",
     cost: 5000,
   },
   {
@@ -57,7 +56,6 @@ export const scoreRows: readonly AttackRow[] = [
     attack: threshold(),
     profiles: [],
     reason: "Square finds more in the same ball with far fewer queries.",
-    norm: "linf",
     cost: 40_400,
   },
   {
@@ -66,7 +64,6 @@ export const scoreRows: readonly AttackRow[] = [
     attack: onePixel(),
     profiles: [],
     reason: "It asks how many single pixels decide, in L0, and takes 40 000 queries for each sample that stands.",
-    norm: "l0",
     cost: 40_400,
   },
   {
@@ -75,7 +72,6 @@ export const scoreRows: readonly AttackRow[] = [
     attack: pixle(),
     profiles: [],
     reason: "It moves pixels about, in L0: for pictures whose pixels an attacker can only rearrange.",
-    norm: "l0",
     cost: 200,
   },
   {
