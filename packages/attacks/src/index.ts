@@ -113,6 +113,16 @@ export { type ThresholdOptions, threshold } from "./score/threshold.ts";
 export { type ZooOptions, zoo } from "./score/zoo.ts";
 export { type ConstraintSpec, type FeatureRule, type Formula, formulaValue } from "./tabular/constraint-spec.ts";
 export { constraints } from "./tabular/constraints.ts";
+export { openTreeClassifier, type TreeClassifier } from "./tabular/tree-classifier.ts";
+export {
+  type TreeEnsemble,
+  type TreeLeaf,
+  type TreeNode,
+  type TreeSplit,
+  throughScale,
+} from "./tabular/tree-ensemble.ts";
+export { type TreeExactOptions, treeExact } from "./tabular/tree-exact.ts";
+export { treePath } from "./tabular/tree-path.ts";
 export { l0 } from "./threats/l0.ts";
 export { l1 } from "./threats/l1.ts";
 export { l2 } from "./threats/l2.ts";

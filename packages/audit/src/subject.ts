@@ -1,10 +1,13 @@
 import { basename } from "node:path";
 import {
+  AttackError,
   type Bounds,
   type Classifier,
+  type ClassifierOptions,
   type GradientClassifier,
   type OnnxClassifier,
   openClassifier,
+  openTreeClassifier,
   type ThreatCurve,
 } from "@casemate/attacks";
 import type { Dataset, ReadOptions } from "@casemate/data";
@@ -99,12 +102,13 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
   const width = sizeOf(inputShape);
   const space = attackSpaceOf(input, inputShape);
   const { bounds } = space;
+  const kind = kindOf(input, model);
   const output = { output: contract.output.name, kind: contract.output.kind };
   const opened = new Map<boolean, Promise<OnnxClassifier>>();
   const open = (straightThrough: boolean): Promise<OnnxClassifier> => {
     const known = opened.get(straightThrough);
     if (known) return known;
-    const opening = openClassifier(model, {
+    const opening = openWithTrees(model, kind, {
       bounds,
       straightThrough,
       inputName: input.name,
@@ -126,7 +130,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
   };
   return {
     name,
-    kind: kindOf(input, model),
+    kind,
     modelReport: modelReportOf(model, path),
     dataReport: samples.report,
     contract,
@@ -156,6 +160,17 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
       }
     },
   };
+}
+
+/** With its trees, where the model has such that can be read; attacks that need them say so if it has not. */
+async function openWithTrees(model: Model, kind: SubjectKind, options: ClassifierOptions): Promise<OnnxClassifier> {
+  if (kind !== "trees") return openClassifier(model, options);
+  try {
+    return await openTreeClassifier(model, options);
+  } catch (error) {
+    if (error instanceof AttackError && error.code === "UNSUPPORTED_MODEL") return openClassifier(model, options);
+    throw error;
+  }
 }
 
 function kindOf({ kind }: ContractInput, { graph }: Model): SubjectKind {

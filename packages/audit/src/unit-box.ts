@@ -1,4 +1,10 @@
-import type { Bounds, Classifier, GradientClassifier } from "@casemate/attacks";
+import {
+  type Bounds,
+  type Classifier,
+  type GradientClassifier,
+  type TreeClassifier,
+  throughScale,
+} from "@casemate/attacks";
 import { type Tensor, tensor } from "@casemate/tensor";
 
 /** Whether features have ranges of different width, so that one epsilon cannot mean the same for all. */
@@ -41,18 +47,15 @@ export class UnitBox {
   }
 
   fromUnit(values: Float32Array): Float32Array {
-    const isWhole = this.#isWhole;
-    return this.#map(values, (value, j) => {
-      const unscaled = this.#lower[j]! + value * this.#width[j]!;
-      return isWhole?.[j] ? Math.round(unscaled) : unscaled;
-    });
+    return this.#map(values, (value, j) => this.#unscaledValue(value, j));
   }
 
-  /** The classifier as a function of the unit box; gradients follow by the chain rule. */
-  around<C extends Classifier & Partial<GradientClassifier>>(classifier: C): C {
-    const { lossGradient } = classifier;
+  /** The classifier as a function of the unit box; gradients follow by the chain rule, and trees by their thresholds. */
+  around<C extends Classifier & Partial<GradientClassifier & TreeClassifier>>(classifier: C): C {
+    const { lossGradient, trees } = classifier;
     return {
       ...classifier,
+      ...(trees && { trees: throughScale(trees, (x, j) => Math.fround(this.#unscaledValue(x, j))) }),
       bounds: this.#bounds,
       logits: (x: Tensor) => classifier.logits(this.#unscaled(x)),
       ...(lossGradient && {
@@ -68,6 +71,11 @@ export class UnitBox {
 
   #unscaled({ shape, data }: Tensor): Tensor {
     return tensor(shape, this.fromUnit(data));
+  }
+
+  #unscaledValue(value: number, j: number): number {
+    const unscaled = this.#lower[j]! + value * this.#width[j]!;
+    return this.#isWhole?.[j] ? Math.round(unscaled) : unscaled;
   }
 
   #map(values: Float32Array, change: (value: number, feature: number) => number): Float32Array {

@@ -22,7 +22,7 @@ import {
 export function constraints(spec: ConstraintSpec): Constraints {
   checkSpec(spec);
   const rows = new RowRules(spec);
-  return { repair: (point, origin, ball) => rows.repair(point, origin, ball) };
+  return { spec, repair: (point, origin, ball) => rows.repair(point, origin, ball) };
 }
 
 class RowRules {

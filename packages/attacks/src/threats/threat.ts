@@ -1,5 +1,6 @@
 import type { Draw, PerFeature } from "@casemate/tensor";
 import type { Bounds } from "../models/classifier.ts";
+import type { ConstraintSpec } from "../tabular/constraint-spec.ts";
 import { l0 } from "./l0.ts";
 import { l1 } from "./l1.ts";
 import { l2 } from "./l2.ts";
@@ -71,6 +72,8 @@ export interface Constraints {
    * was so before. `origin` itself is taken to obey them.
    */
   repair(point: Float32Array, origin: Float32Array, ball?: Threat): void;
+  /** The rules themselves, for attacks that enumerate what is possible. */
+  readonly spec?: ConstraintSpec;
 }
 
 /** The threat of a norm by its name. */

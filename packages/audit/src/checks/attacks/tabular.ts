@@ -1,4 +1,23 @@
+import { treeExact, treePath } from "@casemate/attacks";
 import type { AttackRow } from "./attack-row.ts";
 
 /** Attacks on rows of a table and on trees. */
-export const tabularRows: readonly AttackRow[] = [];
+export const tabularRows: readonly AttackRow[] = [
+  {
+    id: "tree-exact",
+    title: "Exact evasion of trees",
+    attack: treeExact(),
+    profiles: ["standard", "thorough"],
+    only: "trees",
+    cost: 20,
+  },
+  {
+    id: "tree-path",
+    title: "Decision tree path",
+    attack: treePath(),
+    profiles: [],
+    reason: "For single trees, where the exact evasion says more in as few queries.",
+    only: "trees",
+    cost: 3,
+  },
+];
