@@ -76,6 +76,7 @@ export {
   varianceTuning,
 } from "./gradient/transfer-transforms.ts";
 export { type VirtualAdversarialOptions, virtualAdversarial } from "./gradient/virtual-adversarial.ts";
+export { type BrendelBethgeOptions, brendelBethge } from "./minimum-norm/brendel-bethge.ts";
 export { type DdnOptions, ddn } from "./minimum-norm/ddn.ts";
 export { type DeepFoolOptions, deepFool } from "./minimum-norm/deep-fool.ts";
 export { type FabOptions, type FabTargetedOptions, fab, fabT } from "./minimum-norm/fab.ts";

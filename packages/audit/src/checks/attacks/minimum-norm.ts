@@ -1,4 +1,4 @@
-import { ddn, deepFool, fab, fabT, fmn, jsma, newtonFool, sparseFool } from "@casemate/attacks";
+import { brendelBethge, ddn, deepFool, fab, fabT, fmn, jsma, newtonFool, sparseFool } from "@casemate/attacks";
 import { type AttackRow, FORWARD_AND_BACKWARD } from "./attack-row.ts";
 
 /** Attacks that look for the smallest change. */
@@ -34,6 +34,15 @@ export const minimumNormRows: readonly AttackRow[] = [
     profiles: [],
     reason: "Stops well beyond the boundary: DeepFool and DDN come nearer with fewer gradients.",
     cost: 100 * FORWARD_AND_BACKWARD,
+  },
+  {
+    id: "brendel-bethge",
+    title: "Brendel-Bethge",
+    attack: brendelBethge(),
+    profiles: [],
+    reason: "A thousand gradients where FMN and DDN come about as near with a hundred; the best of these in L0.",
+    samples: 100,
+    cost: 1000 * FORWARD_AND_BACKWARD,
   },
   {
     id: "sparse-fool",
