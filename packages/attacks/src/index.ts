@@ -1,6 +1,8 @@
 export type { Attack, Step } from "./attack.ts";
 export { type AutoAttackOptions, autoAttack } from "./autoattack.ts";
 export { completed } from "./completed.ts";
+export { type CorruptionOptions, corruption } from "./corruptions/corruption.ts";
+export { type CorruptionName, corruptions, type Severity } from "./corruptions/table.ts";
 export type { Criterion } from "./criterion.ts";
 export { type BoundaryOptions, boundary } from "./decision/boundary.ts";
 export { type GeoDaOptions, geoda } from "./decision/geoda.ts";

@@ -4,6 +4,7 @@ import { attackCheck } from "./checks/attack.ts";
 import type { AttackRow } from "./checks/attacks/attack-row.ts";
 import { attackRows, rowsOf } from "./checks/attacks/index.ts";
 import type { Check } from "./checks/check.ts";
+import { corruptionsCheck } from "./checks/corruptions.ts";
 import { inspectionCheck } from "./checks/inspection.ts";
 import { validityCheck } from "./checks/validity.ts";
 import { worstCaseCheck } from "./checks/worst-case.ts";
@@ -24,7 +25,14 @@ export interface Plan {
 export async function planFor(subject: OpenSubject, settings: AuditSettings): Promise<Plan> {
   const { profile, epsilons, norm, seed } = settings;
   const withoutRule = await subject.operatorsWithoutGradient();
-  const setting: Setting = { kind: subject.kind, hasGradients: withoutRule.length === 0, norm, width: subject.width };
+  const { mask, constraints } = subject.threat(norm, epsilons);
+  const setting: Setting = {
+    kind: subject.kind,
+    hasGradients: withoutRule.length === 0,
+    isRestricted: mask !== undefined || constraints !== undefined,
+    norm,
+    width: subject.width,
+  };
   const { rows, assumptions } = settings.attacks
     ? chosen(settings.attacks, profile, setting)
     : fitting(rowsOf(profile), setting);
@@ -63,6 +71,9 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
       inspectionCheck,
       accuracyCheck(total),
       ...attacks,
+      ...(profile === "thorough" && !settings.attacks && subject.kind === "images"
+        ? [corruptionsCheck({ samples: Math.min(total, CORRUPTED), seed })]
+        : []),
       validityCheck,
       ...(adapts
         ? [adaptiveCheck({ norm, epsilon: epsilons.at(-1)!, seed, attacks: tried, cost: total * ADAPTING })]
@@ -80,6 +91,9 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
   };
 }
 
+/** At most so many samples are corrupted, 75 times each. */
+const CORRUPTED = 100;
+
 /** Estimated forward passes per sample of an adaptive attack, most of which need none. */
 const ADAPTING = 100;
 
@@ -87,6 +101,8 @@ const ADAPTING = 100;
 export interface Setting {
   readonly kind: OpenSubject["kind"];
   readonly hasGradients: boolean;
+  /** Some features may not change, or not freely. */
+  readonly isRestricted: boolean;
   readonly norm: Norm;
   /** Features of a sample. */
   readonly width: number;
@@ -149,6 +165,7 @@ function chosen(
 function obstacleTo(row: AttackRow, setting: Setting): string | undefined {
   if (!isMeantFor(row, setting)) return `is for ${row.only}, the model takes ${setting.kind}`;
   if (!hasGradientsFor(row, setting)) return "needs gradients, and the model has operators without a rule for them";
+  if (setting.isRestricted && row.attack.aim === "anywhere") return "changes what the contract says cannot change";
   if (!hasForm(row, setting)) return `has no form in ${setting.norm}`;
   // a radius in another norm is derived from one in Linf
   if (row.norm !== undefined && row.norm !== setting.norm && setting.norm !== "linf") return "is for an audit in linf";
@@ -182,5 +199,5 @@ export function plannedRows(
   kind: OpenSubject["kind"],
   norm: Norm,
 ): readonly AttackRow[] {
-  return fitting(rowsOf(profile), { kind, hasGradients: kind !== "trees", norm, width: 1 }).rows;
+  return fitting(rowsOf(profile), { kind, hasGradients: kind !== "trees", isRestricted: false, norm, width: 1 }).rows;
 }
