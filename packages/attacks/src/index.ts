@@ -116,6 +116,7 @@ export { type ThresholdOptions, threshold } from "./score/threshold.ts";
 export { type ZooOptions, zoo } from "./score/zoo.ts";
 export { type ConstraintSpec, type FeatureRule, type Formula, formulaValue } from "./tabular/constraint-spec.ts";
 export { constraints } from "./tabular/constraints.ts";
+export { type LowProFoolOptions, lowProFool, pearsonImportance } from "./tabular/low-prof-fool.ts";
 export { openTreeClassifier, type TreeClassifier } from "./tabular/tree-classifier.ts";
 export {
   type TreeEnsemble,

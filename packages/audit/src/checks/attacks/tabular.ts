@@ -1,4 +1,4 @@
-import { treeExact, treePath } from "@casemate/attacks";
+import { lowProFool, treeExact, treePath } from "@casemate/attacks";
 import type { AttackRow } from "./attack-row.ts";
 
 /** Attacks on rows of a table and on trees. */
@@ -10,6 +10,16 @@ export const tabularRows: readonly AttackRow[] = [
     profiles: ["standard", "thorough"],
     only: "trees",
     cost: 20,
+  },
+  {
+    id: "low-prof-fool",
+    title: "LowProFool",
+    attack: lowProFool(),
+    profiles: [],
+    reason:
+      "FMN comes nearer in the norms of an audit in a hundredth of its steps; its weights are costs in the contract.",
+    only: "tables",
+    cost: 60_000,
   },
   {
     id: "tree-path",
