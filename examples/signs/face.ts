@@ -46,14 +46,16 @@ export function paintFaces(side: number): Face[] {
   return signs.map((sign) => paintFace(sign, side));
 }
 
-/** The face with a sticker of the same side on it; nothing sticks beside the sign. */
-export function withSticker(face: Face, { side, colours, mask }: Sticker): Face {
-  if (side !== face.side) throw new RangeError(`sticker: expected a side of ${face.side}, got ${side}`);
+/** The face with a sticker on it, which may be coarser; nothing sticks beside the sign. */
+export function withSticker({ side, planes }: Face, sticker: Sticker): Face {
   const texels = side * side;
-  const planes = Float32Array.from(face.planes);
+  const covered = Float32Array.from(planes);
   for (let i = 0; i < 3 * texels; i++) {
-    const covered = mask[i % texels]!;
-    planes[i] = planes[i]! * (1 - covered) + colours[i]! * covered * planes[3 * texels + (i % texels)]!;
+    const [channel, at] = [Math.floor(i / texels), i % texels];
+    const row = Math.floor((Math.floor(at / side) * sticker.side) / side);
+    const from = row * sticker.side + Math.floor(((at % side) * sticker.side) / side);
+    const colour = sticker.colours[channel * sticker.side * sticker.side + from]! * planes[3 * texels + at]!;
+    covered[i]! += sticker.mask[from]! * (colour - planes[i]!);
   }
-  return { side, planes };
+  return { side, planes: covered };
 }

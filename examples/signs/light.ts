@@ -20,8 +20,8 @@ export interface Light {
 
 export const daylight: Light = { brightness: 1, contrast: 1, cast: [1, 1, 1], blur: 0 };
 
-/** Turns a scene [3, size, size] into what reaches the camera in this light. */
-export function expose(scene: Float32Array, size: number, light: Light): void {
+/** What the camera makes of a scene [3, size, size] in this light; numbers from 0 to 1. Changes the scene. */
+export function photograph(scene: Float32Array, size: number, light: Light): Float32Array {
   const { brightness, contrast, cast, noise } = light;
   const pixels = size * size;
   const shade = shadeOf(light, size);
@@ -30,8 +30,10 @@ export function expose(scene: Float32Array, size: number, light: Light): void {
   }
   blur(scene, size, light.blur * size);
   for (let i = 0; i < scene.length; i++) {
-    scene[i] = 0.5 + (scene[i]! - 0.5) * contrast + (noise ? noise[i]! : 0);
+    const value = 0.5 + (scene[i]! - 0.5) * contrast + (noise ? noise[i]! : 0);
+    scene[i] = Math.min(1, Math.max(0, value));
   }
+  return scene;
 }
 
 /** What share of the light arrives at each pixel. */

@@ -1,15 +1,13 @@
 import { type Tensor, tensor } from "@casemate/tensor";
 import type { Face } from "./face.ts";
 import { type Homography, homographyOf, inverse, type Pose, project } from "./homography.ts";
-import { expose, type Light } from "./light.ts";
+import { type Light, photograph } from "./light.ts";
 import { type Point, path } from "./shapes.ts";
 
 /** A picture of a sign, and where the sign is in it. */
 export interface Rendering {
   /** [3, size, size]: red, green, blue from 0 to 1. */
   readonly image: Tensor;
-  /** The same before the sensor cut it off at 0 and 1: affine in the colours of the face. */
-  readonly exposure: Float32Array;
   /** How much of each pixel the face of the sign covers: [size, size], from 0 to 1. */
   readonly mask: Float32Array;
   /** From the face, −1…1 on both axes, to pixels. */
@@ -27,12 +25,7 @@ export function renderSign(face: Face, pose: Pose, light: Light, size: number, b
   const image = background ? Float32Array.from(background) : new Float32Array(3 * size * size).fill(0.5);
   const mask = overlay(image, face, inverse(homography), size);
   const corners = path(-1, -1, 1, -1, 1, 1, -1, 1).map((corner) => project(homography, corner));
-  expose(image, size, light);
-  return { image: tensor([3, size, size], image.map(cutOff)), exposure: image, mask, homography, corners };
-}
-
-function cutOff(value: number): number {
-  return Math.min(1, Math.max(0, value));
+  return { image: tensor([3, size, size], photograph(image, size, light)), mask, homography, corners };
 }
 
 /** Lays a face over an image and returns how much of each pixel it covers. */

@@ -1,4 +1,4 @@
-// Sets up, then makes a sticker that turns STOP into a speed limit: prints how often it does, and writes sticker.png here.
+// Sets up, then makes stickers that turn STOP into a speed limit: prints how often they do, and writes sticker.png here.
 import { run, setUp } from "../../set-up.mjs";
 
 setUp();

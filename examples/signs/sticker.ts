@@ -1,39 +1,20 @@
-import type { Sticker } from "./face.ts";
+import { type Tensor, tensor } from "@casemate/tensor";
+import type { Homography } from "./homography.ts";
 
-/** Where a sticker is on a face of side × side, and how it is divided into cells of one colour each. */
-export interface Layout {
-  readonly side: number;
-  readonly cells: number;
-  /** The cell of each texel, -1 where the sign stays bare: [side, side]. */
-  readonly cellOf: Int16Array;
-}
-
-/** Two bars across the face, above and below the word on it, as in Eykholt et al., 2018 (https://arxiv.org/abs/1707.08945). */
-export function twoBars(side: number): Layout {
-  const grid = 16;
-  const isSticker = (row: number, column: number): boolean =>
-    column >= 3 && column <= 12 && ((row >= 2 && row <= 4) || (row >= 11 && row <= 13));
-  let cells = 0;
-  const numbered = Array.from({ length: grid * grid }, (_, i) =>
-    isSticker(Math.floor(i / grid), i % grid) ? cells++ : -1,
+/** Where stickers are on a face of side × side texels: two bars, above and below the word on the sign. [side, side] */
+export function twoBars(side: number): Tensor {
+  const isSticker = (x: number, y: number): boolean =>
+    x > 3 / 16 && x < 13 / 16 && ((y > 2 / 16 && y < 5 / 16) || (y > 11 / 16 && y < 14 / 16));
+  const texel = (i: number): number => ((i % side) + 0.5) / side;
+  const row = (i: number): number => (Math.floor(i / side) + 0.5) / side;
+  return tensor(
+    [side, side],
+    Float32Array.from({ length: side * side }, (_, i) => (isSticker(texel(i), row(i)) ? 1 : 0)),
   );
-  const cellOf = Int16Array.from({ length: side * side }, (_, i) => {
-    const [row, column] = [Math.floor(i / side), i % side];
-    return numbered[Math.floor((row * grid) / side) * grid + Math.floor((column * grid) / side)]!;
-  });
-  return { side, cells, cellOf };
 }
 
-/** The sticker whose cells have these colours: [3, cells], from 0 to 1. */
-export function stickerOf({ side, cells, cellOf }: Layout, colours: Float32Array): Sticker {
-  const texels = side * side;
-  const colour = (i: number): number => {
-    const cell = cellOf[i % texels]!;
-    return cell < 0 ? 0 : colours[Math.floor(i / texels) * cells + cell]!;
-  };
-  return {
-    side,
-    colours: Float32Array.from({ length: 3 * texels }, (_, i) => colour(i)),
-    mask: Float32Array.from(cellOf, (cell) => (cell < 0 ? 0 : 1)),
-  };
+/** From texels of a sticker on the face, 0 to side, to pixels, by the homography of a rendering, whose face is −1…1. */
+export function poseOf([a, b, c, d, e, f, g, h, i]: Homography, side: number): Homography {
+  const s = 2 / side;
+  return [a! * s, b! * s, c! - a! - b!, d! * s, e! * s, f! - d! - e!, g! * s, h! * s, i! - g! - h!];
 }
