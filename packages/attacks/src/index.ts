@@ -84,6 +84,7 @@ export { type DeepFoolOptions, deepFool } from "./minimum-norm/deep-fool.ts";
 export { type FabOptions, type FabTargetedOptions, fab, fabT } from "./minimum-norm/fab.ts";
 export { type FmnOptions, fmn } from "./minimum-norm/fmn.ts";
 export { type JsmaOptions, jsma } from "./minimum-norm/jsma.ts";
+export { type LbfgsOptions, lbfgs } from "./minimum-norm/l-bfgs.ts";
 export { type NewtonFoolOptions, newtonFool } from "./minimum-norm/newton-fool.ts";
 export { type SparseFoolOptions, sparseFool } from "./minimum-norm/sparse-fool.ts";
 export {

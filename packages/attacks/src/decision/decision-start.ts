@@ -91,13 +91,16 @@ function nearestReference(search: Search, row: number): Float32Array | undefined
 }
 
 /** The bounds of each feature. Throws an AttackError where they are not finite, since there is nothing to draw from. */
-export function finiteBounds({ model: { bounds }, width }: Search): { low: Float64Array; high: Float64Array } {
+export function finiteBounds(
+  { model: { bounds }, width }: Search,
+  name = "decision attacks",
+): { low: Float64Array; high: Float64Array } {
   const low = Float64Array.from({ length: width }, (_, j) => valueAt(bounds.lower, j));
   const high = Float64Array.from({ length: width }, (_, j) => valueAt(bounds.upper, j));
   const open = low.findIndex((each, j) => !Number.isFinite(high[j]! - each));
   if (open < 0) return { low, high };
   const got = `[${low[open]}, ${high[open]}] at feature ${open}`;
-  throw new AttackError("UNSUPPORTED_MODEL", `decision attacks: expected finite bounds, got ${got}`);
+  throw new AttackError("UNSUPPORTED_MODEL", `${name}: expected finite bounds, got ${got}`);
 }
 
 /** As in the authors' HopSkipJump. */

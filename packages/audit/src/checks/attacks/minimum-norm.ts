@@ -1,4 +1,4 @@
-import { brendelBethge, ddn, deepFool, fab, fabT, fmn, jsma, newtonFool, sparseFool } from "@casemate/attacks";
+import { brendelBethge, ddn, deepFool, fab, fabT, fmn, jsma, lbfgs, newtonFool, sparseFool } from "@casemate/attacks";
 import { type AttackRow, FORWARD_AND_BACKWARD } from "./attack-row.ts";
 
 /** Attacks that look for the smallest change. */
@@ -43,6 +43,15 @@ export const minimumNormRows: readonly AttackRow[] = [
     reason: "A thousand gradients where FMN and DDN come about as near with a hundred; the best of these in L0.",
     samples: 100,
     cost: 1000 * FORWARD_AND_BACKWARD,
+  },
+  {
+    id: "l-bfgs",
+    title: "L-BFGS",
+    attack: lbfgs(),
+    profiles: [],
+    reason: "Of historical interest: Carlini and Wagner's attack took its place, DDN and FMN that one's.",
+    samples: 100,
+    cost: 400 * FORWARD_AND_BACKWARD,
   },
   {
     id: "sparse-fool",
