@@ -79,8 +79,12 @@ export {
 } from "./gradient/transfer-transforms.ts";
 export { type VirtualAdversarialOptions, virtualAdversarial } from "./gradient/virtual-adversarial.ts";
 export { type BrendelBethgeOptions, brendelBethge } from "./minimum-norm/brendel-bethge.ts";
+export { type CarliniWagnerL0Options, carliniWagnerL0 } from "./minimum-norm/carlini-wagner-l0.ts";
+export { type CarliniWagnerL2Options, carliniWagnerL2 } from "./minimum-norm/carlini-wagner-l2.ts";
+export { type CarliniWagnerLinfOptions, carliniWagnerLinf } from "./minimum-norm/carlini-wagner-linf.ts";
 export { type DdnOptions, ddn } from "./minimum-norm/ddn.ts";
 export { type DeepFoolOptions, deepFool } from "./minimum-norm/deep-fool.ts";
+export { type ElasticNetOptions, elasticNet } from "./minimum-norm/elastic-net.ts";
 export { type FabOptions, type FabTargetedOptions, fab, fabT } from "./minimum-norm/fab.ts";
 export { type FmnOptions, fmn } from "./minimum-norm/fmn.ts";
 export { type JsmaOptions, jsma } from "./minimum-norm/jsma.ts";

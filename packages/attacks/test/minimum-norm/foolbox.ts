@@ -1,7 +1,18 @@
 import { readFile } from "node:fs/promises";
 import { tensor } from "@casemate/tensor";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Attack, type BallNorm, ddn, deepFool, fmn, type OnnxClassifier, run, threats } from "../../src/index.ts";
+import {
+  type Attack,
+  type BallNorm,
+  carliniWagnerL2,
+  ddn,
+  deepFool,
+  elasticNet,
+  fmn,
+  type OnnxClassifier,
+  run,
+  threats,
+} from "../../src/index.ts";
 import { type DigitsModel, openDigits, readDigits } from "../digits.ts";
 
 interface FoolboxRow {
@@ -14,11 +25,17 @@ interface FoolboxRow {
   /** Mean distance over the broken. */
   readonly mean: number;
   readonly steps: number;
+  /** Constants tried, with so many steps each. */
+  readonly searches?: number;
 }
 
 const attacks = {
+  "C&W L2": ({ steps, searches }: FoolboxRow): Attack => carliniWagnerL2({ iterations: steps, searches: searches! }),
   DDN: ({ steps }: FoolboxRow): Attack => ddn({ steps }),
   DeepFool: ({ steps }: FoolboxRow): Attack => deepFool({ steps }),
+  "EAD-EN": (row: FoolboxRow): Attack => attacks["EAD-L1"](row, "EN"),
+  "EAD-L1": ({ steps, searches }: FoolboxRow, rule: "L1" | "EN" = "L1"): Attack =>
+    elasticNet({ rule, iterations: steps, searches: searches! }),
   FMN: ({ steps }: FoolboxRow): Attack => fmn({ steps }),
 };
 

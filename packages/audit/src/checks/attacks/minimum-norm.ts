@@ -1,4 +1,19 @@
-import { brendelBethge, ddn, deepFool, fab, fabT, fmn, jsma, lbfgs, newtonFool, sparseFool } from "@casemate/attacks";
+import {
+  brendelBethge,
+  carliniWagnerL0,
+  carliniWagnerL2,
+  carliniWagnerLinf,
+  ddn,
+  deepFool,
+  elasticNet,
+  fab,
+  fabT,
+  fmn,
+  jsma,
+  lbfgs,
+  newtonFool,
+  sparseFool,
+} from "@casemate/attacks";
 import { type AttackRow, FORWARD_AND_BACKWARD } from "./attack-row.ts";
 
 /** Attacks that look for the smallest change. */
@@ -84,5 +99,50 @@ export const minimumNormRows: readonly AttackRow[] = [
     profiles: [],
     reason: "A member of AutoAttack, which runs it on what APGD leaves standing.",
     cost: 9 * 100 * (1 + FORWARD_AND_BACKWARD),
+  },
+  {
+    id: "carlini-wagner-l2",
+    title: "C&W in L2",
+    attack: carliniWagnerL2({ iterations: 1000 }),
+    profiles: [],
+    reason: "DDN comes as near with a hundred gradients; this is for comparison with published figures.",
+    norm: "l2",
+    cost: FORWARD_AND_BACKWARD * 9 * 1000,
+  },
+  {
+    id: "carlini-wagner-linf",
+    title: "C&W in Linf",
+    attack: carliniWagnerLinf(),
+    profiles: [],
+    reason: "FMN comes as near with a hundred gradients; this is for comparison with published figures.",
+    norm: "linf",
+    cost: FORWARD_AND_BACKWARD * 25_000,
+  },
+  {
+    id: "carlini-wagner-l0",
+    title: "C&W in L0",
+    attack: carliniWagnerL0(),
+    profiles: [],
+    reason: "Changed features (L0) are no audit's radius, and it takes tens of thousands of gradients for a sample.",
+    norm: "l0",
+    cost: FORWARD_AND_BACKWARD * 32_000,
+  },
+  {
+    id: "ead-l1",
+    title: "EAD, L1 rule",
+    attack: elasticNet(),
+    profiles: [],
+    reason: "Thousands of gradients for a sample; FMN gives a curve in L1 with a hundred.",
+    norm: "l1",
+    cost: (FORWARD_AND_BACKWARD + 1) * 9 * 1000,
+  },
+  {
+    id: "ead-en",
+    title: "EAD, EN rule",
+    attack: elasticNet({ rule: "EN" }),
+    profiles: [],
+    reason: "Its result is near in L1 and L2 at once, which no radius is about; the L1 rule is nearer in L1.",
+    norm: "l1",
+    cost: (FORWARD_AND_BACKWARD + 1) * 9 * 1000,
   },
 ];
