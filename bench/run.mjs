@@ -1,7 +1,7 @@
-// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, peers, decision.
+// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision.
 import { run, setUp } from "../set-up.mjs";
 
-const all = ["gradient-cost", "pgd", "memory", "peers", "decision"];
+const all = ["gradient-cost", "pgd", "memory", "minimum-norm", "peers", "decision"];
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
