@@ -136,7 +136,7 @@ describe("the sticker", () => {
     const label = signs.indexOf(stop);
     const target = signs.findIndex(({ name }) => name === "speed limit 80");
     const palette = [0.05, 0.95].map((level) => [level, level, level]);
-    const sticker = await makeSticker(classifier, { label, target, palette, scenes: 24, steps: 60 });
+    const sticker = await makeSticker(classifier, { label, target, palette, scenes: 24, steps: 40 });
     expect(new Set(sticker.colours)).toEqual(new Set([0.05, 0.95].map(Math.fround)));
     const grey = { ...sticker, colours: sticker.colours.map(() => 0.5) };
     const [stuck, covered] = await Promise.all(
