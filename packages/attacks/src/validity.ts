@@ -174,14 +174,17 @@ export function blackBoxWins(evidence: readonly Evidence[]): ValidityWarning | u
 }
 
 /**
- * Whether gradients mislead: APGD, Square or AutoAttack breaks at least 10 % of the samples more than FGSM or PGD did at the
- * same threat, or more steps of FGSM and PGD break fewer, by at least 1 %. Compared on the samples that both attacked.
+ * Whether gradients mislead: APGD, FAB, Square or AutoAttack breaks at least 10 % of the samples more than PGD did at the same
+ * threat, or 30 % more than FGSM, whose one step is weaker on any model; or more steps of FGSM and PGD break fewer, by at
+ * least 1 %. Compared on the samples that both attacked.
  */
 export function gradientMasking(evidence: readonly Evidence[]): readonly ValidityWarning[] {
   const oneLine = evidence.filter(({ attack }) => attack.name in simpleAttacks);
   const strong = evidence.filter(({ attack }) => /^(APGD|Auto|FAB|Square)/.test(attack.name));
   const gaps = oneLine.flatMap((weaker) =>
-    strong.filter((each) => isSameThreat(each, weaker)).map((stronger) => ({ weaker, stronger, limit: 0.1 })),
+    strong
+      .filter((each) => isSameThreat(each, weaker))
+      .map((stronger) => ({ weaker, stronger, limit: stepsOf(weaker) === 1 ? 0.3 : 0.1 })),
   );
   const reversals = oneLine.flatMap((more) =>
     oneLine

@@ -133,14 +133,16 @@ test("a graph with loops, branches or random numbers is warned of", () => {
 
 describe("gradient masking", () => {
   test.each([
-    ["ten points between FGSM and APGD", [evidence(fgsm(), 100), evidence(apgdCe(), 150)], 1],
-    ["less than ten points", [evidence(fgsm(), 100), evidence(apgdCe(), 149)], 0],
+    ["thirty points between FGSM and APGD", [evidence(fgsm(), 100), evidence(apgdCe(), 250)], 1],
+    ["less than thirty points", [evidence(fgsm(), 100), evidence(apgdCe(), 249)], 0],
+    ["ten points between PGD and APGD", [evidence(pgd(), 100), evidence(apgdCe(), 150)], 1],
+    ["less than ten points", [evidence(pgd(), 100), evidence(apgdCe(), 149)], 0],
     [
       "ten points between PGD and Square on a part of the samples",
       [evidence(pgd(), 100), evidence(square(), 120, 200)],
       1,
     ],
-    ["another epsilon", [evidence(fgsm(), 100), evidence(apgdCe(), 300, 500, 0.2)], 0],
+    ["another epsilon", [evidence(pgd(), 100), evidence(apgdCe(), 300, 500, 0.2)], 0],
     ["more steps that break fewer", [evidence(pgd({ steps: 10 }), 200), evidence(pgd({ steps: 40 }), 195)], 1],
     [
       "more steps that break as many, nearly",

@@ -6,6 +6,7 @@ import { attackRows, rowsOf } from "./checks/attacks/index.ts";
 import type { Check } from "./checks/check.ts";
 import { corruptionsCheck } from "./checks/corruptions.ts";
 import { inspectionCheck } from "./checks/inspection.ts";
+import { patchCheck } from "./checks/patch.ts";
 import { validityCheck } from "./checks/validity.ts";
 import { worstCaseCheck } from "./checks/worst-case.ts";
 import { AuditError } from "./errors.ts";
@@ -72,7 +73,12 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
       accuracyCheck(total),
       ...attacks,
       ...(profile === "thorough" && !settings.attacks && subject.kind === "images"
-        ? [corruptionsCheck({ samples: Math.min(total, CORRUPTED), seed })]
+        ? [
+            ...(setting.hasGradients && !setting.isRestricted && total >= 4
+              ? [patchCheck({ samples: Math.min(total, CORRUPTED), seed })]
+              : []),
+            corruptionsCheck({ samples: Math.min(total, CORRUPTED), seed }),
+          ]
         : []),
       validityCheck,
       ...(adapts
@@ -91,7 +97,7 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
   };
 }
 
-/** At most so many samples are corrupted, 75 times each. */
+/** At most so many samples are corrupted, 75 times each, or looked at with a patch. */
 const CORRUPTED = 100;
 
 /** Estimated forward passes per sample of an adaptive attack, most of which need none. */

@@ -1,7 +1,7 @@
 import { sizeOf, type Tensor } from "@casemate/tensor";
 import { isBroken, judge } from "../criterion.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
-import type { PatternCounts, PatternResult } from "./pattern-options.ts";
+import type { PatternCounts, PatternExample, PatternResult } from "./pattern-options.ts";
 import { lookAt, show } from "./pattern-render.ts";
 import { drawView, type TransformationName, transformationNames } from "./pattern-view.ts";
 import { greyPattern, type Scene } from "./scene.ts";
@@ -25,7 +25,7 @@ export async function measurePattern(
   labels: ArrayLike<number>,
   samples: readonly number[],
   measurement: Measurement,
-): Promise<Pick<PatternResult, "wrong" | "alreadyTarget" | "failed" | "counts">> {
+): Promise<Pick<PatternResult, "wrong" | "alreadyTarget" | "failed" | "counts" | "examples">> {
   const { task, target, pattern, scene } = measurement;
   const width = sizeOf(evaluator.model.inputShape);
   const imageOf = (sample: number) => x.data.subarray(sample * width, (sample + 1) * width);
@@ -35,6 +35,7 @@ export async function measurePattern(
   const failed = clean.filter((prediction) => prediction < 0).length;
   const grey = greyPattern(scene, task.pattern.rows * task.pattern.columns);
   const counts: PatternCounts[] = [];
+  const examples: PatternExample[] = [];
   for (const [index, transformation] of (["none", ...transformationNames, "all"] as const).entries()) {
     const names: readonly TransformationName[] =
       transformation === "all" ? transformationNames : transformation === "none" ? [] : [transformation];
@@ -55,8 +56,12 @@ export async function measurePattern(
       for (const [i, sample] of right.entries()) {
         const goal = { label: labels[sample]!, target };
         if (underPattern[i]! < 0) count.failed++;
-        else if (isBroken(goal, underPattern[i]!)) count.broken++;
-        else count.robust++;
+        else if (isBroken(goal, underPattern[i]!)) {
+          count.broken++;
+          if (transformation === "all" && step === 0 && examples.length < EXAMPLES) {
+            examples.push({ sample, image: shown(pattern)(sample, i), prediction: underPattern[i]! });
+          }
+        } else count.robust++;
         if (underGrey[i]! >= 0 && isBroken(goal, underGrey[i]!)) count.brokenByGrey++;
       }
     }
@@ -67,8 +72,11 @@ export async function measurePattern(
     alreadyTarget: samples.length - others.length,
     failed,
     counts,
+    examples,
   };
 }
+
+const EXAMPLES = 6;
 
 const MEASURED = 0x4d454153; // streams of random numbers, one for each transformation
 

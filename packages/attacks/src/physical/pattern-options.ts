@@ -58,6 +58,13 @@ export interface PatternCounts {
   readonly brokenByGrey: number;
 }
 
+/** A held-out sample with the pattern in view. */
+export interface PatternExample {
+  readonly sample: number;
+  readonly image: Float32Array;
+  readonly prediction: number;
+}
+
 export interface PatternResult {
   /** In units of the input and in the model's layout: [channels, rows, columns] or [rows, columns, channels]. */
   readonly pattern: Tensor;
@@ -72,6 +79,8 @@ export interface PatternResult {
   readonly alreadyTarget: number;
   readonly failed: number;
   readonly counts: readonly PatternCounts[];
+  /** A few broken views under all transformations, as the model saw them. */
+  readonly examples: readonly PatternExample[];
   /** Non-printability score of a texel, in the mean, before quantisation; only with a palette. */
   readonly nonPrintability?: number;
   readonly queries: { readonly forward: number; readonly backward: number };

@@ -7,13 +7,24 @@ import type { OpenSubject } from "../subject.ts";
 const ITEMS_PER_ATTACK = 6;
 const CHANGES_PER_ITEM = 5;
 
+/** A sample and what became of it, to be shown. */
+export type Shown = Pick<SampleResult, "sample" | "label" | "adversarial" | "distance">;
+
 /** Broken samples to show, of as many classes as possible and the smallest perturbation of each class first. */
 export async function galleryOf(
   subject: OpenSubject,
   check: string,
   { samples }: AttackResult,
 ): Promise<readonly GalleryItem[]> {
-  const chosen = chooseItems(samples);
+  return shownInGallery(subject, check, chooseItems(samples));
+}
+
+/** Samples before and after, with what the model makes of them. */
+export async function shownInGallery(
+  subject: OpenSubject,
+  check: string,
+  chosen: readonly Shown[],
+): Promise<readonly GalleryItem[]> {
   if (chosen.length === 0) return [];
   const originals = subject.inputs(chosen.map(({ sample }) => sample));
   const width = originals.data.length / chosen.length;

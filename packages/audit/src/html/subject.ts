@@ -35,7 +35,7 @@ function attackTable({ checks }: SubjectReport, id: string): Markup | undefined 
 <div class="scroll" role="region" aria-labelledby="${id}-attacks" tabindex="0"><table>
 <thead><tr><th scope="col">Attack</th><th scope="col">Sees</th><th scope="col" class="number">Still right</th><th scope="col" class="number">Broken</th><th scope="col" class="number">Stood</th><th scope="col" class="number">Wrong before</th><th scope="col" class="number">Model runs</th><th scope="col" class="number">Time</th></tr></thead>
 <tbody>${attacks.map(attackRow)}</tbody>
-</table></div>${attacks.flatMap(({ notes = [] }) => notes).map((note) => html`<p class="aside">${note}</p>`)}`;
+</table></div>${checks.flatMap(({ notes = [] }) => notes).map((note) => html`<p class="aside">${note}</p>`)}`;
 }
 
 const ACCESS: Record<AttackReport["access"], string> = {
