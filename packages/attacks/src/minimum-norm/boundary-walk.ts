@@ -13,8 +13,9 @@ export class BoundaryWalk {
   readonly #search: Search;
   readonly #options: WalkOptions;
   readonly #projection: HyperplaneProjection;
-  readonly #lower: Float32Array | Float64Array;
-  readonly #upper: Float32Array | Float64Array;
+  /** Lower and upper bound of each feature in turn, all finite. */
+  readonly #limits: Float64Array;
+  readonly #steepness: Float64Array;
   readonly #room: Float64Array;
   readonly #fromHere: Float64Array;
   readonly #fromOrigin: Float64Array;
@@ -24,8 +25,14 @@ export class BoundaryWalk {
     this.#search = search;
     this.#options = options;
     this.#projection = new HyperplaneProjection(threat.norm as PlaneNorm, width);
-    this.#lower = spread(model.bounds.lower, width);
-    this.#upper = spread(model.bounds.upper, width);
+    const lower = spread(model.bounds.lower, width);
+    const upper = spread(model.bounds.upper, width);
+    this.#limits = new Float64Array(2 * width);
+    for (let j = 0; j < width; j++) {
+      this.#limits[2 * j] = Math.max(lower[j]!, -UNREACHABLE);
+      this.#limits[2 * j + 1] = Math.min(upper[j]!, UNREACHABLE);
+    }
+    this.#steepness = new Float64Array(width);
     this.#room = new Float64Array(width);
     this.#fromHere = new Float64Array(width);
     this.#fromOrigin = new Float64Array(width);
@@ -56,36 +63,47 @@ export class BoundaryWalk {
 
   #stepRow(point: Float32Array, center: Float32Array, slope: Float32Array, value: number): void {
     const { alphaMax, overshoot } = this.#options;
-    const lower = this.#lower;
-    const upper = this.#upper;
+    const steepness = this.#steepness;
+    const limits = this.#limits;
     const fromHere = this.#fromHere;
     const fromOrigin = this.#fromOrigin;
     let valueAtCenter = value;
-    for (let j = 0; j < point.length; j++) valueAtCenter += slope[j]! * (center[j]! - point[j]!);
+    for (let j = 0; j < point.length; j++) {
+      steepness[j] = Math.abs(slope[j]!);
+      valueAtCenter += slope[j]! * (center[j]! - point[j]!);
+    }
     const here = Math.max(this.#towardsZero(point, slope, value, fromHere), SMALLEST);
     const there = Math.max(this.#towardsZero(center, slope, valueAtCenter, fromOrigin), SMALLEST);
     const alpha = Math.min(here / (here + there), alphaMax);
-    const stepHere = value >= 0 ? -overshoot : overshoot;
-    const stepThere = valueAtCenter >= 0 ? -overshoot : overshoot;
+    const stepHere = (value >= 0 ? -overshoot : overshoot) * (1 - alpha);
+    const stepThere = (valueAtCenter >= 0 ? -overshoot : overshoot) * alpha;
+    const bits = new Int32Array(slope.buffer, slope.byteOffset, slope.length);
     for (let j = 0; j < point.length; j++) {
-      const sign = slope[j]! > 0 ? 1 : -1;
-      const nearby = point[j]! + stepHere * sign * fromHere[j]!;
-      const direct = center[j]! + stepThere * sign * fromOrigin[j]!;
-      const moved = (1 - alpha) * nearby + alpha * direct;
-      point[j] = moved < lower[j]! ? lower[j]! : moved > upper[j]! ? upper[j]! : moved;
+      const sign = (bits[j]! >> 31) | 1;
+      const middle = (1 - alpha) * point[j]! + alpha * center[j]!;
+      const moved = middle + sign * (stepHere * fromHere[j]! + stepThere * fromOrigin[j]!);
+      const low = limits[2 * j]!;
+      const high = limits[2 * j + 1]!;
+      point[j] = moved < low ? low : moved > high ? high : moved;
     }
   }
 
-  /** The smallest change of `point` within the bounds that takes a linear function of this value and slope to 0; returns its size. */
+  /**
+   * The smallest change of `point` within the bounds that takes a linear function of this value and slope to 0; returns its size.
+   * Signs of a slope are as good as random and so are taken from its bits, without branches.
+   */
   #towardsZero(point: Float32Array, slope: Float32Array, value: number, moves: Float64Array): number {
     const room = this.#room;
-    const rises = value < 0;
+    const limits = this.#limits;
+    const isRising = value < 0 ? 1 : 0;
+    const bits = new Int32Array(slope.buffer, slope.byteOffset, slope.length);
     for (let j = 0; j < point.length; j++) {
-      const goesUp = slope[j]! > 0 === rises;
-      room[j] = goesUp ? this.#upper[j]! - point[j]! : point[j]! - this.#lower[j]!;
+      const goesUp = (bits[j]! >>> 31) ^ isRising; // 1 or 0
+      room[j] = (2 * goesUp - 1) * (limits[2 * j + goesUp]! - point[j]!);
     }
-    return this.#projection.project({ slope, room, fall: Math.abs(value) }, moves);
+    return this.#projection.project({ steepness: this.#steepness, room, change: Math.abs(value) }, moves);
   }
 }
 
 const SMALLEST = 1e-8; // as the authors keep 0/0 out
+const UNREACHABLE = 1e300; // stands for infinity, whose product with 0 is not a number

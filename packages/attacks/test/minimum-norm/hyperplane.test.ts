@@ -47,10 +47,13 @@ describe.each(["linf", "l2", "l1"] as const)("the projection onto a hyperplane i
         fc.array(feature, { minLength: 1, maxLength: 12 }),
         fc.double({ min: 0, max: 6, noNaN: true }),
         (features, fall) => {
-          const slope = Float32Array.from(features, ([each]) => each);
+          const steepness = Float64Array.from(features, ([each]) => Math.abs(each));
           const room = Float64Array.from(features, ([, each]) => each);
           const moves = new Float64Array(features.length);
-          const size = new HyperplaneProjection(norm, features.length).project({ slope, room, fall }, moves);
+          const size = new HyperplaneProjection(norm, features.length).project(
+            { steepness, room, change: fall },
+            moves,
+          );
           const most = features.reduce((sum, [each, space]) => sum + Math.abs(each) * space, 0);
           const gained = features.reduce((sum, [each], j) => sum + Math.abs(each) * moves[j]!, 0);
           expect(gained).toBeCloseTo(Math.min(fall, most), 9);
@@ -58,7 +61,7 @@ describe.each(["linf", "l2", "l1"] as const)("the projection onto a hyperplane i
             expect(moves[j]).toBeGreaterThanOrEqual(0);
             expect(moves[j]).toBeLessThanOrEqual(each === 0 ? 0 : space);
           }
-          expect(size).toBeCloseTo(oracle(norm, [...slope], [...room], Math.min(fall, most)), 6);
+          expect(size).toBeCloseTo(oracle(norm, [...steepness], [...room], Math.min(fall, most)), 6);
         },
       ),
       { numRuns: 300 },
@@ -137,7 +140,7 @@ test.each(authors)("in $norm moves each feature as the authors' does", ({ norm, 
   const sign = value > 0 ? -1 : 1;
   const room = Float64Array.from(point, (at, j) => (slope[j]! * sign > 0 ? 1 - at : at));
   const moves = new Float64Array(point.length);
-  const descent = { slope: Float32Array.from(slope), room, fall: Math.abs(value) };
+  const descent = { steepness: Float64Array.from(slope, Math.abs), room, change: Math.abs(value) };
   new HyperplaneProjection(norm, point.length).project(descent, moves);
   for (const [j, each] of moved.entries()) expect(sign * Math.sign(slope[j]!) * moves[j]!).toBeCloseTo(each, 5);
 });
