@@ -49,6 +49,7 @@ export {
 } from "./endpoint/open-endpoint.ts";
 export type { Clock } from "./endpoint/rate-limit.ts";
 export type { OutputKind } from "./endpoint/scores.ts";
+export type { Checkpoint } from "./engine/checkpoint.ts";
 export type { Budget } from "./engine/evaluator.ts";
 export {
   type AttackResult,

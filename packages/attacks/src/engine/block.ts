@@ -34,7 +34,9 @@ export async function* attackBlock(
   const references = referencesOf(records);
   // An attack that stays inside a ball is run for each; one that does not answers for all of them at once.
   const rounds = attack.aim === "inside" ? ladder.map((threat) => [threat]) : [ladder];
-  for (const threats of rounds) {
+  for (const [index, threats] of rounds.entries()) {
+    const settled = index + threats.length;
+    if (records.every((record) => record.settled >= settled)) continue; // in a run that this one goes on with
     const open = records.filter((record) => isOpen(record, attackMisclassified));
     const outer = threats.at(-1)!;
     if (interruption === undefined && open.length > 0) {
@@ -43,13 +45,18 @@ export async function* attackBlock(
       interruption = yield* attempt(open, outer, { ...options, references, closeEnough });
       await verify(open, outer, evaluator);
     }
-    for (const threat of threats) {
-      for (const record of records) {
+    for (const record of records) {
+      record.statuses.length = index;
+      for (const threat of threats) {
         record.statuses.push(statusOf(record, threat, { ...options, isInterrupted: interruption !== undefined }));
       }
-    }
-    for (const record of records) {
-      if (record.statuses.at(-1) === "failed") record.failure ??= interruption;
+      if (interruption === undefined) {
+        record.settled = settled;
+        record.attempts = 0;
+      } else if (record.statuses.at(-1) === "failed" && record.failure === undefined) {
+        record.failure = interruption;
+        record.isInterrupted = true;
+      }
     }
   }
   return interruption;
@@ -62,14 +69,19 @@ async function* attempt(
   options: BlockOptions & { readonly references: References; readonly closeEnough: number },
 ): AsyncGenerator<BlockProgress, string | undefined> {
   const { attack, activeSet } = options;
-  for (const record of open) record.stage = undefined;
+  const behind = Math.min(...open.map(({ attempts }) => attempts));
+  for (const record of open) if (record.attempts === 0) record.stage = undefined;
+  const stages = attack.stages?.filter(({ norms }) => norms.includes(threat.norm)) ?? [attack];
+  let first = 0; // attempts of the stages before
+  let current: Attack | undefined;
   try {
-    const stages = attack.stages?.filter(({ norms }) => norms.includes(threat.norm)) ?? [attack];
     for (const stage of stages) {
+      current = stage;
       const { aim, name } = stage;
       // A member that looks for the nearest has its answer once that is in the ball which the assembly is about.
       const closeEnough = attack.stages && aim === "nearest" ? leavingDistance(threat) : options.closeEnough;
-      for (let restart = 0; restart <= stage.restarts; restart++) {
+      const last = first + stage.restarts + 1;
+      for (let restart = Math.max(0, behind - first); restart <= stage.restarts; restart++) {
         const standing = open.filter(
           (record) => record.stage === undefined && !isDecided(record, activeSet ? closeEnough : 0),
         );
@@ -87,13 +99,16 @@ async function* attempt(
           yield { ...step, stage: name, threat, restart, active: search.active };
           if (search.active === 0) break;
         }
+        for (const record of open) record.attempts = Math.max(record.attempts, first + restart + 1);
       }
-      if (attack.stages) creditStage(open, stage, threat);
+      if (attack.stages && last > behind) creditStage(open, stage, threat);
+      first = last;
     }
     return undefined;
   } catch (error) {
-    if (error instanceof BudgetExhausted) return error.message;
-    throw error;
+    if (!(error instanceof BudgetExhausted)) throw error;
+    if (attack.stages && current) creditStage(open, current, threat);
+    return error.message;
   }
 }
 
@@ -108,8 +123,10 @@ function creditStage(open: readonly SampleRecord[], { name }: Attack, threat: Th
   }
 }
 
-async function classifyClean(records: readonly SampleRecord[], evaluator: Evaluator): Promise<void> {
+async function classifyClean(all: readonly SampleRecord[], evaluator: Evaluator): Promise<void> {
   const { classes } = evaluator.model;
+  const records = all.filter(({ prediction, failure }) => prediction < 0 && failure === undefined);
+  if (records.length === 0) return;
   const width = records[0]!.input.length;
   const x = new Float32Array(records.length * width);
   for (const [row, record] of records.entries()) x.set(record.input, row * width);

@@ -5,6 +5,7 @@ import type { Classifier } from "../models/classifier.ts";
 import { type BallNorm, type Threat, type ThreatOptions, threats } from "../threats/threat.ts";
 import { attackBlock } from "./block.ts";
 import { check } from "./check-run.ts";
+import { type Checkpoint, checkpointOf, identityOf, restore } from "./checkpoint.ts";
 import { type Budget, Evaluator } from "./evaluator.ts";
 import { type AttackResult, radiusOf, summarize } from "./result.ts";
 
@@ -30,6 +31,10 @@ export interface RunOptions {
   readonly indices?: ArrayLike<number>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** Goes on where a run of the same samples, threat, attack and seed was ended; what that decided is not attacked again. */
+  readonly resume?: Checkpoint;
+  /** Called once if the budget, the signal or an error ends the run: with what it takes to go on. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
   /** A clock in milliseconds, for the budget. */
   readonly now?: () => number;
 }
@@ -87,19 +92,27 @@ export async function* stream(
   const { attackMisclassified = false, activeSet = true } = options;
   const ladder = ladderOf(threat);
   const records = check(model, x, labels, ladder, options);
+  const identity = identityOf(attack, ladder, seed);
+  if (options.resume) restore(records, options.resume, identity);
   const evaluator = new Evaluator(model, { batchSize, budget, signal, now });
   const block = Math.max(batchSize, Math.floor(BLOCK_BYTES / (4 * sizeOf(model.inputShape))));
-  let isComplete = true;
-  for (let done = 0; done < records.length; done += block) {
-    const part = records.slice(done, done + block);
-    const events = attackBlock(part, { attack, ladder, evaluator, seed, attackMisclassified, activeSet });
-    let next = await events.next();
-    for (; !next.done; next = await events.next()) {
-      const queries = { forward: evaluator.forward, backward: evaluator.backward };
-      const epsilon = radiusOf(next.value.threat);
-      yield { type: "progress", attack: attack.name, epsilon, done, total: records.length, queries, ...next.value };
+  let isComplete = false;
+  try {
+    let wasInterrupted = false;
+    for (let done = 0; done < records.length; done += block) {
+      const part = records.slice(done, done + block);
+      const events = attackBlock(part, { attack, ladder, evaluator, seed, attackMisclassified, activeSet });
+      let next = await events.next();
+      for (; !next.done; next = await events.next()) {
+        const queries = { forward: evaluator.forward, backward: evaluator.backward };
+        const epsilon = radiusOf(next.value.threat);
+        yield { type: "progress", attack: attack.name, epsilon, done, total: records.length, queries, ...next.value };
+      }
+      wasInterrupted ||= next.value !== undefined;
     }
-    isComplete &&= next.value === undefined;
+    isComplete = !wasInterrupted;
+  } finally {
+    if (!isComplete) options.onCheckpoint?.(checkpointOf(records, identity));
   }
   const criterion = options.criterion?.type ?? "misclassification";
   return summarize(records, { attack, ladder, evaluator, criterion, seed, isComplete });

@@ -24,8 +24,14 @@ export interface SampleRecord {
   verified: Verified | undefined;
   /** Why the sample could not be attacked to the end. */
   failure: string | undefined;
+  /** Whether that is only because the run was ended. */
+  isInterrupted: boolean;
   /** The verdicts so far, from the smallest epsilon. */
   readonly statuses: Status[];
+  /** How many of them would not change if the run went on. */
+  settled: number;
+  /** Attempts (members and their restarts) at the next verdict that are behind it. */
+  attempts: number;
 }
 
 /** An adversarial input that one more forward pass has confirmed. */
@@ -56,6 +62,9 @@ export function newRecord(
     stage: undefined,
     verified: undefined,
     failure: undefined,
+    isInterrupted: false,
     statuses: [],
+    settled: 0,
+    attempts: 0,
   };
 }

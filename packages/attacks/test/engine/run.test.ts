@@ -9,7 +9,7 @@ import {
   fgsm,
   gaussianNoise,
   hopSkipJump,
-  l1,
+  l0,
   l2,
   linf,
   type Progress,
@@ -423,9 +423,9 @@ describe("what cannot be asked is refused with the reason", () => {
     ],
     [
       "a norm",
-      () => run(model, x, labels, l1(1), { attack: square() }),
+      () => run(model, x, labels, l0(1), { attack: square() }),
       "UNSUPPORTED_THREAT",
-      "Square: expected a norm of linf, l2, got l1",
+      "Square: expected a norm of linf, l2, l1, got l0",
     ],
     [
       "a mask",
