@@ -15,7 +15,9 @@ export interface ConjugateGradientOptions {
 /**
  * Auto Conjugate Gradient (Yamamura et al., 2022, https://arxiv.org/abs/2206.09628): climbs along conjugate directions, with
  * the coefficient of Hestenes and Stiefel, and halves each sample's step at APGD's checkpoints. The directions differ more from
- * step to step than gradients do, so that it reaches maxima that APGD does not. The loss is the margin, as in the paper.
+ * step to step than gradients do, so that it reaches maxima that APGD does not. The loss is the margin, as in the paper, and the
+ * first attempt begins in the middle of what the ball and the bounds allow. As in the authors' code and its settings the coefficient has
+ * the sign opposite to the textbook's and is never negative; in ART it may be.
  */
 export function autoConjugateGradient({
   steps = 100,
@@ -35,7 +37,8 @@ export function autoConjugateGradient({
     async *attempt(search) {
       const climb = new ConjugateClimb(search);
       const due = checkpoints(steps);
-      search.randomStart();
+      if (search.restart > 0) search.randomStart();
+      else startInTheMiddle(search);
       await search.differentiate(loss);
       climb.begin();
       for (let step = 1, length = 0; step < steps; step++) {
@@ -54,6 +57,18 @@ export function autoConjugateGradient({
       yield { step: steps, steps };
     },
   };
+}
+
+/** Half-way between the two corners where all features are as large, and as small, as the ball and the bounds allow. */
+function startInTheMiddle({ threat, width, model, x, origin }: Search): void {
+  const [high, low] = [1, -1].map((sign) => {
+    const corner = new Float32Array(x.values.length);
+    threat.steepest(corner.fill(sign), corner, width);
+    for (let i = 0; i < corner.length; i++) corner[i]! += origin.values[i]!;
+    threat.project(corner, origin.values, width, model.bounds);
+    return corner;
+  }) as [Float32Array, Float32Array];
+  for (let i = 0; i < x.values.length; i++) x.values[i] = 0.5 * (high[i]! + low[i]!);
 }
 
 /** Where each sample is, along which direction it goes, and the best that it has seen. */
@@ -113,7 +128,7 @@ class ConjugateClimb {
     threat.project(points, origin.values, width, model.bounds);
   }
 
-  /** Notes what is best, and turns each direction: s ← g + β s, where β keeps it conjugate to the last. */
+  /** Notes what is best, and turns each direction: s ← g + β s, where β = max(0, g·y / s·y) with y = g before − g. */
   turn(): void {
     const { x, gradient, loss, active } = this.#search;
     for (let row = 0; row < active; row++) {
@@ -121,12 +136,13 @@ class ConjugateClimb {
       let numerator = 0;
       let denominator = 0;
       for (let j = 0; j < slope.length; j++) {
-        const change = before[j]! - slope[j]!; // of the function that falls, the negative of the loss
+        const change = before[j]! - slope[j]!;
         numerator += slope[j]! * change;
         denominator += along[j]! * change;
       }
-      const beta = denominator === 0 ? 0 : -numerator / denominator;
-      for (let j = 0; j < slope.length; j++) along[j] = slope[j]! + (Number.isFinite(beta) ? beta : 0) * along[j]!;
+      const ratio = Math.max(0, numerator / denominator);
+      const beta = Number.isFinite(ratio) ? ratio : 0; // 0/0 where the gradient stays as it was
+      for (let j = 0; j < slope.length; j++) along[j] = slope[j]! + beta * along[j]!;
       before.set(slope);
       if (!(loss.values[row]! > this.#bestLoss.values[row]!)) continue;
       this.#rises.values[row]!++;

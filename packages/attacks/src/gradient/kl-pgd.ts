@@ -1,5 +1,6 @@
 import { clip, fillNormal } from "@casemate/tensor";
 import type { Attack } from "../attack.ts";
+import { refuseTargets } from "../minimum-norm/untargeted.ts";
 import { valueAt } from "../threats/radii.ts";
 import { cleanProbabilities } from "./clean-probabilities.ts";
 
@@ -26,6 +27,7 @@ export function klPgd({ steps = 40, stepSize = 0.1, startNoise = 0.001, restarts
     parameters: { steps, stepSize, startNoise, restarts },
     citation: { text: "Zhang et al., 2019", url: "https://arxiv.org/abs/1901.08573" },
     async *attempt(search) {
+      refuseTargets(search, "KL-PGD");
       const { threat, model, width, x, origin } = search;
       const { lower, upper } = model.bounds;
       const weights = await cleanProbabilities(search);

@@ -1,5 +1,6 @@
 import { fillNormal } from "@casemate/tensor";
 import type { Attack } from "../attack.ts";
+import { refuseTargets } from "../minimum-norm/untargeted.ts";
 import { valueAt } from "../threats/radii.ts";
 import { cleanProbabilities } from "./clean-probabilities.ts";
 
@@ -26,6 +27,7 @@ export function virtualAdversarial({ steps = 10, xi = 0.01, restarts = 0 }: Virt
     parameters: { steps, xi, restarts },
     citation: { text: "Miyato et al., 2016", url: "https://arxiv.org/abs/1507.00677" },
     async *attempt(search) {
+      refuseTargets(search, "Virtual adversarial");
       const { threat, model, width, x, origin } = search;
       const weights = await cleanProbabilities(search);
       const direction = search.floats();

@@ -1,7 +1,10 @@
 import { tensor } from "@casemate/tensor";
 import { describe, expect, test } from "vitest";
 import {
+  type Attack,
   adamPgd,
+  apgdCe,
+  apgdDlr,
   autoConjugateGradient,
   klPgd,
   l1,
@@ -11,8 +14,9 @@ import {
   sparseL1Descent,
   virtualAdversarial,
 } from "../../src/index.ts";
-import { linear, randomLinear, samplesFor } from "../classifiers.ts";
+import { linear, predictions, randomLinear, samplesFor } from "../classifiers.ts";
 import { describeAttack } from "../describe-attack.ts";
+import { openDigits, readDigits } from "../digits.ts";
 
 describeAttack({ attack: adamPgd({ steps: 5, stepSize: 0.3 }) });
 describeAttack({ attack: klPgd({ steps: 5, stepSize: 0.4 }) });
@@ -62,6 +66,13 @@ test("Adam takes its first step at full length on every feature that has a slope
   expect([...change].map((each) => Math.round(each * 1e4) / 1e4)).toEqual([-0.25, 0.25, -0.25, 0, -0.25, 0.25]);
 });
 
+test.each([klPgd(), virtualAdversarial()])("$name, which only leaves a class, refuses targets", async (attack) => {
+  const x = tensor([1, 6]);
+  x.data.set(at(5, duals.l2));
+  const running = run(model, x, [0], l2(1), { attack, criterion: { type: "targeted", targets: [1] } });
+  await expect(running).rejects.toThrow(/expected misclassification as the criterion/);
+});
+
 test("the virtual adversarial direction is that of steepest curvature: along w, not where the noise began", async () => {
   const x = tensor([1, 6], at(0.5, duals.l2));
   const { samples } = await run(model, x, [0], l2(1), { attack: virtualAdversarial({ steps: 2 }) });
@@ -77,6 +88,36 @@ test("conjugate directions climb a narrow ridge further than gradients in as man
   const { curve } = await run(ridge, samples, labels, linf(0.05), { attack: autoConjugateGradient({ steps: 20 }) });
   const exact = await brokenByGeometry(ridge, samples, labels, 0.05);
   expect(curve[0]!.broken).toBe(exact);
+});
+
+test("conjugate directions break as many robust digits as APGD does on the same loss", async () => {
+  const { x, labels } = await readDigits();
+  const digits = await openDigits("mnist-robust");
+  const part = tensor([40, 1, 28, 28], x.data.slice(0, 40 * 784));
+  const brokenBy = async (attack: Attack) =>
+    (await run(digits, part, labels.slice(0, 40), linf(0.33), { attack })).curve[0]!.broken;
+  for (const loss of ["margin", "cross-entropy"] as const) {
+    const same = loss === "margin" ? apgdDlr({ steps: 50 }) : apgdCe({ steps: 50 });
+    expect(await brokenBy(autoConjugateGradient({ steps: 50, loss }))).toBeGreaterThanOrEqual(await brokenBy(same));
+  }
+  await digits.dispose();
+});
+
+test("conjugate directions begin in the middle of the ball and the bounds, and then at random points", async () => {
+  const x = tensor([1, 6], Float32Array.of(9.9, -10, 0, 3, 4, 5));
+  const starts: Float32Array[] = [];
+  const watched = {
+    ...model,
+    lossGradient(batch: typeof x, ...rest: [Int32Array, "margin"]) {
+      starts.push(batch.data.slice());
+      return model.lossGradient(batch, ...rest);
+    },
+  };
+  const label = predictions(await model.logits(x));
+  await run(watched, x, label, linf(1), { attack: autoConjugateGradient({ steps: 1, restarts: 1 }) });
+  const round = (point: Float32Array) => [...point].map((value) => Math.round(value * 1e4) / 1e4);
+  expect(round(starts[0]!)).toEqual([9.45, -9.5, 0, 3, 4, 5]);
+  expect(round(starts[1]!)).not.toEqual(round(starts[0]!));
 });
 
 /** How many samples of a linear model fall within epsilon in Linf: for each other class the best corner of the box decides. */
