@@ -31,8 +31,14 @@ export function randomLinear(shape: readonly number[], classes: number, seed: nu
 /** Two layers with a ReLU between them, weights drawn from a normal distribution. */
 export function mlp(shape: readonly number[], hidden: number, classes: number, seed: number): TestClassifier {
   const features = shape.reduce((product, each) => product * each, 1);
-  const w1 = Array.from({ length: hidden }, (_, h) => normals(features, { ...key, seed, step: 1, sample: h }));
-  const w2 = Array.from({ length: classes }, (_, k) => normals(hidden, { ...key, seed, step: 2, sample: k }));
+  const w1 = Array.from({ length: hidden }, (_, h) => [...normals(features, { ...key, seed, step: 1, sample: h })]);
+  const w2 = Array.from({ length: classes }, (_, k) => [...normals(hidden, { ...key, seed, step: 2, sample: k })]);
+  return twoLayers(shape, w1, w2);
+}
+
+/** logits = W₂ relu(W₁ (x − ½)). */
+export function twoLayers(shape: readonly number[], w1: Matrix, w2: Matrix): TestClassifier {
+  const features = w1[0]!.length;
   const hide = (x: Float32Array) => w1.map((row) => row.reduce((sum, w, j) => sum + w * (x[j]! - 0.5), 0));
   const forward = (x: Float32Array) => {
     const h = hide(x).map((value) => Math.max(0, value));
@@ -44,8 +50,10 @@ export function mlp(shape: readonly number[], hidden: number, classes: number, s
     );
     return Array.from({ length: features }, (_, j) => w1.reduce((sum, row, h) => sum + row[j]! * dHidden[h]!, 0));
   };
-  return classifier(shape, classes, unit, forward, backward);
+  return classifier(shape, w2.length, unit, forward, backward);
 }
+
+type Matrix = readonly (readonly number[])[];
 
 /** Samples drawn uniformly from the unit box, with the classes that the model gives them as labels. */
 export async function samplesFor(model: GradientClassifier, count: number, seed: number): Promise<[Tensor, number[]]> {

@@ -82,7 +82,7 @@ export class Evaluator {
     x: Float32Array,
     labels: Int32Array,
     loss: Loss,
-    { targets: classes, weights }: LossFeeds,
+    { targets: classes, weights, gradientOnly }: LossFeeds,
     targets: GradientTargets,
   ): Promise<Failures> {
     const model = this.model as GradientClassifier;
@@ -91,6 +91,7 @@ export class Evaluator {
       const result = await model.lossGradient(batch, labels.subarray(start, end), loss, {
         ...(classes && { targets: classes.subarray(start, end) }),
         ...(weights && { weights: weights.subarray(start * model.classes, end * model.classes) }),
+        ...(gradientOnly && { gradientOnly }),
       });
       targets.logits.set(checked(result.logits, end - start, model.classes), start * model.classes);
       targets.loss.set(result.loss, start);

@@ -60,7 +60,7 @@ export function transferAttack({
         views.smooth(slopes);
         accumulate(velocity.values, momentum, slopes.values, width);
         if (variance && correction) {
-          correction.values.set(await views.gradientAround(step, variance, at));
+          correction.values.set(await views.gradientAround(step, variance));
           for (let i = 0; i < raw.length; i++) correction.values[i]! -= raw[i]!;
         }
         threat.climb(x.values, velocity.values, origin.values, { width, bounds: model.bounds, stepSize, sparsity: 1 });
@@ -104,12 +104,13 @@ class Views {
     this.#ahead = search.floats();
   }
 
-  /** Where momentum is about to lead, its mean change being `length` epsilons as in the authors' code. */
+  /** Where momentum is about to lead: in Linf its mean change is `length` epsilons as in the authors' code. */
   ahead(velocity: Rows, length: number): Rows {
     const { x, threat, width, active } = this.#search;
+    const scale = length * width * this.#perFeature;
     for (let row = 0; row < active; row++) {
       const [from, along, to] = [x.row(row), velocity.row(row), this.#ahead.row(row)];
-      for (let j = 0; j < width; j++) to[j] = from[j]! + length * valueAt(threat.epsilon, j) * width * along[j]!;
+      for (let j = 0; j < width; j++) to[j] = from[j]! + scale * valueAt(threat.epsilon, j) * along[j]!;
       this.#search.pin(row, to);
     }
     return this.#ahead;
@@ -132,7 +133,10 @@ class Views {
     const target = this.#search.goal(0).target;
     const targets = target === undefined ? undefined : Int32Array.from(owners, (row) => this.#search.goal(row).target!);
     const loss = lossFor(this.#loss, model.classes, targets !== undefined);
-    const { gradient } = await this.#search.differentiateAt(points, owners, loss, targets && { targets });
+    const { gradient } = await this.#search.differentiateAt(points, owners, loss, {
+      ...(targets && { targets }),
+      gradientOnly: true,
+    });
     const mean = new Float32Array(active * width);
     for (let i = 0; i < owners.length; i++) {
       const back = backThrough(maps[i]!, gradient.subarray(i * width, (i + 1) * width));
@@ -141,19 +145,25 @@ class Views {
     return mean;
   }
 
-  /** The mean gradient of random points around each row of `at`. */
+  /** What each feature may change by if all change alike, in epsilons: in L2 they share one. */
+  get #perFeature(): number {
+    const { threat, width } = this.#search;
+    return threat.norm === "l2" ? 1 / Math.sqrt(width) : 1;
+  }
+
+  /** The mean gradient of random points around each row. */
   async gradientAround(
     step: number,
     { neighbours, range }: Extract<TransferTransform, { type: "variance" }>,
-    at: Rows,
   ): Promise<Float32Array> {
-    const { width, active, threat } = this.#search;
+    const { width, active, threat, x } = this.#search;
+    const reach = range * this.#perFeature;
     const mean = new Float32Array(active * width);
     const near = this.#near;
     for (let n = 1; n <= neighbours; n++) {
       for (let row = 0; row < active; row++) {
-        const point = fillUniform(near.row(row), this.#search.draw(row, step, n), -range, range);
-        const centre = at.row(row);
+        const point = fillUniform(near.row(row), this.#search.draw(row, step, n), -reach, reach);
+        const centre = x.row(row);
         for (let j = 0; j < width; j++) point[j] = centre[j]! + valueAt(threat.epsilon, j) * point[j]!;
         this.#search.pin(row, point);
       }

@@ -76,11 +76,12 @@ export function scaleInvariant({ copies = 5 }: { readonly copies?: number } = {}
 
 /**
  * Translation invariance, TI (Dong et al., 2019, https://arxiv.org/abs/1904.02884): the gradient is convolved with a Gaussian
- * of `size` pixels and `size / 5` standard deviation, which stands for an average over shifted images.
+ * of `size` pixels, three standard deviations from its middle to its edge as in the authors' code, which stands for an average
+ * over shifted images.
  */
 export function translationInvariant({ size = 15 }: { readonly size?: number } = {}): TransferTransform {
   const half = Math.floor(size / 2);
-  const deviation = size / 5;
+  const deviation = Math.max(half, 1) / 3;
   const weights = Float64Array.from({ length: 2 * half + 1 }, (_, i) => Math.exp(-0.5 * ((i - half) / deviation) ** 2));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const kernel = weights.map((weight) => weight / total);
@@ -99,7 +100,10 @@ export function nesterov(): TransferTransform {
   return { type: "lookahead", name: "NI" };
 }
 
-/** Variance tuning, VMI (Wang & He, 2021, https://arxiv.org/abs/2103.15571), with the authors' 20 neighbours within 1.5 epsilons. */
+/**
+ * Variance tuning, VMI (Wang & He, 2021, https://arxiv.org/abs/2103.15571), with the authors' 20 neighbours within 1.5 epsilons.
+ * Beside Nesterov's look-ahead it is VNI: the neighbours are still those of the point itself.
+ */
 export function varianceTuning({ neighbours = 20, range = 1.5 } = {}): TransferTransform {
   return { type: "variance", name: "VMI", neighbours, range };
 }

@@ -71,6 +71,8 @@ export interface LossFeeds {
   readonly targets?: Int32Array;
   /** A number for each logit [batch, classes], for "divergence" and "weighted". */
   readonly weights?: Float32Array;
+  /** The logits are not wanted: a model whose scores come from elsewhere need not ask for them, and may return any. */
+  readonly gradientOnly?: boolean;
 }
 
 export interface LossGradient {

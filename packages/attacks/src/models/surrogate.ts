@@ -14,8 +14,8 @@ export function withSurrogate(target: Classifier, surrogate: GradientClassifier)
     ...target,
     logits: (x) => target.logits(x),
     async lossGradient(x, labels, loss, feeds) {
-      const [result, logits] = await Promise.all([surrogate.lossGradient(x, labels, loss, feeds), target.logits(x)]);
-      return { ...result, logits };
+      const result = await surrogate.lossGradient(x, labels, loss, feeds);
+      return feeds?.gradientOnly ? result : { ...result, logits: await target.logits(x) };
     },
   };
 }
@@ -23,15 +23,17 @@ export function withSurrogate(target: Classifier, surrogate: GradientClassifier)
 export interface EnsembleOptions {
   /** Share of each member; equal if absent. */
   readonly weights?: readonly number[];
+  /** Whether a loss is that of the mean logits, or the mean of the members' losses. */
+  readonly combine?: "logits" | "loss";
 }
 
 /**
  * Several models as one whose logits are the weighted mean of theirs: what Dong et al. (2018, https://arxiv.org/abs/1710.06081)
- * found to transfer best. Throws an AttackError where members take or tell apart different things.
+ * found to transfer best; they compare it with the mean of the losses. Throws an AttackError where members take or tell apart different things.
  */
 export function ensemble(
   members: readonly GradientClassifier[],
-  { weights }: EnsembleOptions = {},
+  { weights, combine = "logits" }: EnsembleOptions = {},
 ): GradientClassifier {
   const [first, ...others] = members;
   if (!first) throw new AttackError("INVALID_OPTION", "ensemble: expected at least one model, got none");
@@ -48,10 +50,28 @@ export function ensemble(
       addScaled(mean.data, (await member.logits(x)).data, shareOf(index));
     return mean;
   };
+  const meanLoss: GradientClassifier["lossGradient"] = async (x, ...rest) => {
+    const mean = {
+      logits: tensor([x.shape[0]!, first.classes]),
+      loss: new Float32Array(x.shape[0]!),
+      gradient: tensor(x.shape),
+    };
+    for (const [index, member] of members.entries()) {
+      const part = await member.lossGradient(x, ...rest);
+      addScaled(mean.logits.data, part.logits.data, shareOf(index));
+      addScaled(mean.loss, part.loss, shareOf(index));
+      addScaled(mean.gradient.data, part.gradient.data, shareOf(index));
+    }
+    return mean;
+  };
   return {
-    ...first,
+    inputShape: first.inputShape,
+    classes: first.classes,
+    bounds: first.bounds,
+    ...(first.layout && { layout: first.layout }),
     logits,
     async lossGradient(x, labels, loss, feeds = {}) {
+      if (combine === "loss") return meanLoss(x, labels, loss, feeds);
       const mean = await logits(x);
       const slopes = logitSlopes(loss, mean.data, labels, feeds);
       const gradient = tensor(x.shape);

@@ -20,7 +20,7 @@ import { describeAttack } from "../describe-attack.ts";
 
 const all = [
   diverseInputs({ smallest: 0.6 }),
-  translationInvariant({ size: 3 }),
+  translationInvariant({ size: 5 }),
   nesterov(),
   scaleInvariant({ copies: 2 }),
   varianceTuning({ neighbours: 2 }),
@@ -57,13 +57,14 @@ test("DI keeps the size and the mean of an even image where it puts it", () => {
 });
 
 test("TI spreads a gradient by a Gaussian that sums to 1, the same in both directions", () => {
-  const { smooth } = translationInvariant({ size: 3 }) as Extract<TransferTransform, { type: "gradient" }>;
+  const { smooth } = translationInvariant({ size: 5 }) as Extract<TransferTransform, { type: "gradient" }>;
   const shape = { channels: 1, height: 5, width: 5, channelStride: 25, rowStride: 5, columnStride: 1 };
   const gradient = new Float32Array(25);
   gradient[12] = 1;
   smooth(gradient, shape);
-  const side = Math.exp(-0.5 / 0.6 ** 2); // one pixel away, at a standard deviation of 3 / 5
-  const [middle, next] = [1 / (1 + 2 * side), side / (1 + 2 * side)];
+  const [side, edge] = [Math.exp(-0.5 * 1.5 ** 2), Math.exp(-0.5 * 3 ** 2)]; // the edge is three standard deviations away
+  const total = 1 + 2 * side + 2 * edge;
+  const [middle, next] = [1 / total, side / total];
   expect(gradient[12]).toBeCloseTo(middle * middle, 6);
   expect(gradient[11]).toBeCloseTo(middle * next, 6);
   expect(gradient[7]).toBeCloseTo(middle * next, 6);
@@ -117,6 +118,17 @@ describe("a target without gradients", () => {
     }
   });
 
+  test("is asked once a step, however many copies and neighbours the surrogate differentiates", async () => {
+    const [x] = await samplesFor(surrogate, 6, 3);
+    let asked = 0;
+    const counted = { ...target, logits: (batch: typeof x) => target.logits(batch).finally(() => asked++) };
+    const labels = predictions(await target.logits(x));
+    const transforms = [scaleInvariant({ copies: 3 }), varianceTuning({ neighbours: 4 })];
+    const attack = transferAttack({ transforms, steps: 5 });
+    await run(withSurrogate(counted, surrogate), x, labels, linf(0), { attack });
+    expect(asked).toBeLessThanOrEqual(5 + 2); // and the clean sample, and what the last step made
+  });
+
   test("must take and tell apart what its surrogate does", () => {
     expect(() => withSurrogate(target, mlp([1, 6, 6], 8, 5, 1))).toThrow(AttackError);
   });
@@ -141,6 +153,18 @@ describe("an ensemble", () => {
         return (await model.lossGradient(moved, labels, loss)).loss[i >> 2]!;
       };
       expect(gradient.data[i]).toBeCloseTo(((await lossAt(0.01)) - (await lossAt(-0.01))) / 0.02, 1);
+    }
+  });
+
+  test("of losses has the mean of its members' losses and gradients", async () => {
+    const model = ensemble(members, { weights: [1, 3], combine: "loss" });
+    const together = await model.lossGradient(x, labels, "cross-entropy");
+    const [one, other] = await Promise.all(members.map((member) => member.lossGradient(x, labels, "cross-entropy")));
+    for (const [i, value] of together.loss.entries()) {
+      expect(value).toBeCloseTo(0.25 * one!.loss[i]! + 0.75 * other!.loss[i]!, 5);
+    }
+    for (const [i, slope] of together.gradient.data.entries()) {
+      expect(slope).toBeCloseTo(0.25 * one!.gradient.data[i]! + 0.75 * other!.gradient.data[i]!, 5);
     }
   });
 
