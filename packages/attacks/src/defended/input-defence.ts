@@ -1,4 +1,5 @@
 import { type Draw, type Shape, sizeOf, type Tensor, tensor } from "@casemate/tensor";
+import { AttackError } from "../errors.ts";
 import type { Bounds, Classifier, GradientClassifier } from "../models/classifier.ts";
 import { contentDraw } from "./content-draw.ts";
 
@@ -37,26 +38,37 @@ export interface ThroughDefenceOptions {
   readonly backward?: "given" | "identity" | "none";
   /** Shape of a sample before the defence, where that changes it. */
   readonly inputShape?: Shape;
+  /** The box that samples before the defence live in, where it is another than the model's. */
+  readonly bounds?: Bounds;
   /** Of defences that draw. */
   readonly seed?: number;
 }
 
 /**
  * A model behind a defence, as a model: samples go through the defence first, and gradients come back through it. What an
- * attack finds so is adversarial for the model with its defence.
+ * attack finds so is adversarial for the model with its defence. Throws an AttackError SHAPE_MISMATCH where the model does not
+ * take what the defence makes of a sample.
  */
 export function throughDefence<C extends Classifier>(
   model: C,
   defence: InputDefence,
-  { backward = "given", inputShape = model.inputShape, seed = 0 }: ThroughDefenceOptions = {},
+  { backward = "given", inputShape = model.inputShape, bounds = model.bounds, seed = 0 }: ThroughDefenceOptions = {},
 ): C {
   const layout = model.layout ?? "channels-first";
   const encodedShape = defence.encodedShape?.(inputShape, layout) ?? inputShape;
+  if (encodedShape.join() !== model.inputShape.join()) {
+    const got = `[${encodedShape}] from [${inputShape}]`;
+    throw new AttackError("SHAPE_MISMATCH", `${defence.name}: expected samples of [${model.inputShape}], got ${got}`);
+  }
   const [width, encodedWidth] = [sizeOf(inputShape), sizeOf(encodedShape)];
+  if (backward === "identity" && width !== encodedWidth) {
+    const expected = 'backward "given" or "none", since the shape of samples changes';
+    throw new AttackError("INVALID_OPTION", `${defence.name}: expected ${expected}, got "identity"`);
+  }
   const viewOf = (row: Float32Array): SampleView => ({
     inputShape,
     layout,
-    bounds: model.bounds,
+    bounds,
     draw: contentDraw(seed, row),
   });
   const encode = (x: Tensor): Tensor => {
@@ -66,7 +78,7 @@ export function throughDefence<C extends Classifier>(
     }
     return encoded;
   };
-  const defended: Classifier = { ...model, inputShape, logits: (x) => model.logits(encode(x)) };
+  const defended: Classifier = { ...model, inputShape, bounds, logits: (x) => model.logits(encode(x)) };
   if (!isDifferentiable(model)) return defended as C;
   const lossGradient: GradientClassifier["lossGradient"] = async (x, labels, loss, feeds) => {
     const result = await model.lossGradient(encode(x), labels, loss, feeds);

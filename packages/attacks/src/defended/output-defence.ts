@@ -1,4 +1,4 @@
-import { fillNormal, tensor } from "@casemate/tensor";
+import { fillNormal, type Tensor, tensor } from "@casemate/tensor";
 import type { Classifier, GradientClassifier } from "../models/classifier.ts";
 import { contentDraw } from "./content-draw.ts";
 
@@ -14,8 +14,7 @@ export interface OutputDefence {
  * those of the model itself, as if the defence did nothing.
  */
 export function behindOutput<C extends Classifier>(model: C, defence: OutputDefence): C {
-  const logits: Classifier["logits"] = async (x) => {
-    const raw = await model.logits(x);
+  const harden = (raw: Tensor, x: Tensor): Tensor => {
     const hardened = tensor(raw.shape);
     const width = x.data.length / Math.max(1, x.shape[0]!);
     for (let row = 0; row < raw.shape[0]!; row++) {
@@ -29,14 +28,15 @@ export function behindOutput<C extends Classifier>(model: C, defence: OutputDefe
     }
     return hardened;
   };
+  const logits: Classifier["logits"] = async (x) => harden(await model.logits(x), x);
   if (!("lossGradient" in model)) return { ...model, logits };
   const { lossGradient } = model as unknown as GradientClassifier;
   return {
     ...model,
     logits,
     lossGradient: async (...args: Parameters<GradientClassifier["lossGradient"]>) => {
-      const [result, answers] = await Promise.all([lossGradient(...args), logits(args[0])]);
-      return { ...result, logits: answers };
+      const result = await lossGradient(...args);
+      return { ...result, logits: harden(result.logits, args[0]) };
     },
   };
 }

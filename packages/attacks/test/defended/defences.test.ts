@@ -88,6 +88,19 @@ describe("inputs", () => {
     close(defence.apply(x, image), vectors.scipy.totalVariance, 3);
   });
 
+  test("total variance minimisation does the same to samples of any range", () => {
+    const defence = totalVarianceMinimization({ kept: 1, iterations: 50 });
+    const wide = defence.apply(
+      x.map((value) => 100 * value - 50),
+      { ...image, bounds: { lower: -50, upper: 50 } },
+    );
+    close(
+      wide.map((value) => (value + 50) / 100),
+      [...defence.apply(x, image)],
+      4,
+    );
+  });
+
   test("total variance minimisation fills in the pixels it drops, the same for the same sample", () => {
     const defence = totalVarianceMinimization({ kept: 0.5 });
     const once = defence.apply(x, image);

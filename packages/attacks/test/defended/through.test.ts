@@ -1,5 +1,6 @@
 import { fillNormal, tensor } from "@casemate/tensor";
 import { describe, expect, test } from "vitest";
+import { contentDraw } from "../../src/defended/content-draw.ts";
 import {
   expectationOverTransformation,
   featureSqueezing,
@@ -60,6 +61,28 @@ test("a model of thermometers is attacked in the space of pixels", async () => {
     -2 * weights[0]!.subarray(from, from + levelsReached).reduce((sum, w) => sum + w, 0);
   expect(gradient.data[0]).toBeCloseTo(slope(2, 0), 4);
   expect(gradient.data[1]).toBeCloseTo(slope(4, 4), 4);
+});
+
+test("samples of one shape before a thermometer and another behind it cannot be confused", () => {
+  const encoded = linear(
+    [
+      [1, 0, 0, 0],
+      [0, 1, 0, 0],
+    ],
+    [0, 0],
+  );
+  const thermometer = thermometerEncoding({ levels: 2 });
+  expect(() => throughDefence(encoded, thermometer)).toThrow(/expected samples of \[4\], got \[8\] from \[4\]/);
+  expect(() => throughDefence(encoded, thermometer, { inputShape: [2], backward: "identity" })).toThrow(/"identity"/);
+});
+
+test("draws differ between samples of black and white", () => {
+  const draws = new Set<number>();
+  for (let n = 0; n < 2000; n++) {
+    const bits = Float32Array.from({ length: 32 }, (_, j) => (n >> (j % 11)) & (j < 11 ? 1 : 0));
+    draws.add(contentDraw(0, bits).sample);
+  }
+  expect(draws.size).toBeGreaterThan(1995);
 });
 
 describe("the expectation over transformation", () => {
