@@ -200,7 +200,12 @@ function chooseInput({ graph }: Model, name: string | undefined): ValueInfo {
   const input = name === undefined ? graph.inputs[0] : graph.inputs.find((each) => each.name === name);
   const names = graph.inputs.map((each) => `'${each.name}'`).join(", ");
   if (!input || graph.inputs.length !== 1) {
-    throw new AttackError("UNSUPPORTED_MODEL", `model: expected one input${name ? ` '${name}'` : ""}, got ${names}`);
+    const advice =
+      graph.inputs.length > 1 ? "; export the model with all columns in one input [batch, features], of one type" : "";
+    throw new AttackError(
+      "UNSUPPORTED_MODEL",
+      `model: expected one input${name ? ` '${name}'` : ""}, got ${names}${advice}`,
+    );
   }
   if (!["float32", "float64", "float16"].includes(input.dtype)) {
     throw new AttackError("UNSUPPORTED_MODEL", `input '${input.name}': expected floating point, got ${input.dtype}`);
