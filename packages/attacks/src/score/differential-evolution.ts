@@ -1,6 +1,7 @@
 import { wordToUniform } from "@casemate/tensor";
 import type { Step } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
+import { AttackError } from "../errors.ts";
 import { wordsFor } from "./random-words.ts";
 import { crossEntropyAt, scorePoints } from "./score-points.ts";
 
@@ -24,6 +25,9 @@ export interface Evolution {
  */
 export async function* evolve(search: Search, evolution: Evolution): AsyncGenerator<Step, void> {
   const { population, genes, generations } = evolution;
+  if (population < 4) {
+    throw new AttackError("INVALID_OPTION", `evolution: expected a population of at least 4, got ${population}`);
+  }
   const floats = population * genes;
   const groupSize = Math.max(1, Math.floor(GROUP_BYTES / (4 * floats)));
   const groups = Math.ceil(search.active / groupSize);

@@ -1,6 +1,7 @@
 import { wordToUniform } from "@casemate/tensor";
 import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
+import { AttackError } from "../errors.ts";
 import { logOddsTowards } from "../models/logit-losses.ts";
 import { radiiOf, valueAt } from "../threats/radii.ts";
 import { wordsFor } from "./random-words.ts";
@@ -40,6 +41,9 @@ export function genAttack({
     parameters: { generations, population, mutationRate, mutationRange, temperature },
     citation: { text: "Alzantot et al., 2019", url: "https://arxiv.org/abs/1805.11090" },
     async *attempt(search) {
+      if (population < 2) {
+        throw new AttackError("INVALID_OPTION", `GenAttack: expected a population of at least 2, got ${population}`);
+      }
       const { threat, model, width, origin } = search;
       const radii = radiiOf(threat.epsilon, threat.mask);
       const parents = search.floats(population * width);

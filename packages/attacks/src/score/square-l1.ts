@@ -1,8 +1,9 @@
 import type { Search } from "../engine/search.ts";
 import { forEachPixel, type ImageShape } from "../image.ts";
 import { l1 } from "../threats/l1.ts";
+import { wordsFor } from "./random-words.ts";
 import { difference, massIn, oddSide, tiling, twoHills } from "./square-l2.ts";
-import { type SquareMoves, signOf, squareAt, wordsFor } from "./square-moves.ts";
+import { type SquareMoves, signOf, squareAt } from "./square-moves.ts";
 
 /**
  * Square's moves in L1, as the authors' AutoAttack has them: as in L2, but with steeper bumps, and what is too large is projected

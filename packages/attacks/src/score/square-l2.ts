@@ -1,7 +1,8 @@
 import type { Rows } from "../engine/active-rows.ts";
 import type { Search } from "../engine/search.ts";
 import { forEachPixel, type ImageShape, type Window } from "../image.ts";
-import { type SquareMoves, signOf, squareAt, wordsFor } from "./square-moves.ts";
+import { wordsFor } from "./random-words.ts";
+import { type SquareMoves, signOf, squareAt } from "./square-moves.ts";
 
 /**
  * Square's moves in L2: begin with a 5 × 5 tiling of bumps, then move the perturbation's mass from one square to another,

@@ -1,7 +1,8 @@
 import type { Search } from "../engine/search.ts";
 import { forEachPixel, type ImageShape } from "../image.ts";
 import { radiiOf, valueAt } from "../threats/radii.ts";
-import { type SquareMoves, signOf, windowAt, wordsFor } from "./square-moves.ts";
+import { wordsFor } from "./random-words.ts";
+import { type SquareMoves, signOf, windowAt } from "./square-moves.ts";
 
 /** Square's moves in Linf: begin with vertical stripes of ±epsilon, then set squares to ±epsilon, one sign per channel. */
 export function squareLinf(search: Search, shape: ImageShape): SquareMoves {

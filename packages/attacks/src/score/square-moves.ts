@@ -1,6 +1,5 @@
-import { fillWords, wordToUniform } from "@casemate/tensor";
+import { wordToUniform } from "@casemate/tensor";
 import type { Rows } from "../engine/active-rows.ts";
-import type { Search } from "../engine/search.ts";
 import type { ImageShape, Window } from "../image.ts";
 
 /** How the attack begins and what it tries, which differs between norms. */
@@ -39,9 +38,4 @@ export function squareAt(words: Uint32Array, at: number, side: number, height: n
 /** A random sign from a word. */
 export function signOf(word: number): number {
   return word & 1 ? 1 : -1;
-}
-
-/** The random words of a row at a step. */
-export function wordsFor(search: Search, row: number, step: number, count: number): Uint32Array {
-  return fillWords(new Uint32Array(count), search.draw(row, step));
 }

@@ -46,6 +46,10 @@ test("GenAttack asks for each generation but the first one time less than it has
   expect(samples[0]!.forward).toBe(1 + 6 + 10 * 5 + 1);
 });
 
+test.each([threshold({ population: 3 }), genAttack({ population: 1 })])("$name needs more members", async (attack) => {
+  await expect(run(plane, middle, [0], linf(0.1), { attack })).rejects.toThrow(/expected a population of at least/);
+});
+
 /** A picture of 3 channels, 5 × 5, whose class hangs on one pixel: class 0 while its channels are near (1, 0, 1). */
 function pixelModel(layout: "channels-first" | "channels-last") {
   const at = layout === "channels-first" ? [7, 32, 57] : [21, 22, 23];
