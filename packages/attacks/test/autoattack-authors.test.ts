@@ -1,0 +1,3 @@
+import { describeAuthors } from "./autoattack-authors.ts";
+
+describeAuthors("few");
