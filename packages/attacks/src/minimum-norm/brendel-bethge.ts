@@ -19,6 +19,8 @@ export interface BrendelBethgeOptions {
   readonly momentum?: number;
   /** Halvings of the way from the starting point. */
   readonly bisections?: number;
+  /** Further walks, from other starting points. */
+  readonly restarts?: number;
   /** Random images tried as a starting point, before clean samples of other classes are. */
   readonly startTries?: number;
 }
@@ -36,6 +38,7 @@ export function brendelBethge({
   decays = 20,
   momentum = 0.8,
   bisections = 10,
+  restarts = 0,
   startTries = 100,
 }: BrendelBethgeOptions = {}): Attack {
   return {
@@ -43,9 +46,9 @@ export function brendelBethge({
     access: "gradient",
     aim: "nearest",
     norms: ["l2", "linf", "l1", "l0"],
-    restarts: 0,
+    restarts,
     loss: "margin",
-    parameters: { steps, overshoot, learningRate, decay, decays, momentum, bisections, startTries },
+    parameters: { steps, overshoot, learningRate, decay, decays, momentum, bisections, restarts, startTries },
     citation: { text: "Brendel et al., 2019", url: "https://arxiv.org/abs/1907.01003" },
     async *attempt(search) {
       await findStart(search, startTries);

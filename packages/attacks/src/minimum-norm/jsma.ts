@@ -60,7 +60,10 @@ function* saturate(
     (k % classes === target) === k < classes ? 1 : 0,
   );
   const limit = theta > 0 ? bounds.upper : bounds.lower;
-  const isOpen = (j: number): boolean => (!mask || mask[j] === 1) && x[j] !== valueAt(limit, j);
+  const isOpen = (j: number): boolean => {
+    const range = valueAt(bounds.upper, j) - valueAt(bounds.lower, j);
+    return (!mask || mask[j] === 1) && Math.abs(valueAt(limit, j) - x[j]!) > SATURATED * range;
+  };
   for (let step = 1; ; step++) {
     const { adversarial, gradient }: GradientAnswer = yield {
       count: 2,
@@ -83,6 +86,9 @@ function* saturate(
     }
   }
 }
+
+/** Nearer to its bound than this share of the range a feature has no room left, as in the authors' CleverHans. */
+const SATURATED = 0.01;
 
 /**
  * The pair whose sum of gains times sum of losses is largest, both being above 0; undefined if there is none. Only what fewer

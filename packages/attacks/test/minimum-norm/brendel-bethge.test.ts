@@ -2,7 +2,7 @@ import { type Draw, fillNormal, fillUniform, tensor } from "@casemate/tensor";
 import { describe, expect, test } from "vitest";
 import { type BallNorm, brendelBethge, l2, run, threats } from "../../src/index.ts";
 import { type StepProblem, solveStep } from "../../src/minimum-norm/brendel-bethge-step.ts";
-import { linear } from "../classifiers.ts";
+import { linear, mlp, samplesFor } from "../classifiers.ts";
 import { describeAttack } from "../describe-attack.ts";
 import { plane } from "../plane.ts";
 
@@ -57,6 +57,20 @@ test("in L0 it changes one feature where one is enough", async () => {
   const attack = brendelBethge({ steps: 100, learningRate: 0.2 });
   const { samples } = await run(model, x, labels, threats.l0(Infinity), { attack, activeSet: false });
   for (const { distance } of samples) expect(distance).toBe(1);
+});
+
+test("restarts come nearer", async () => {
+  const model = mlp([1, 6, 6], 8, 4, 3);
+  const [x, labels] = await samplesFor(model, 8, 3);
+  const [one, three] = await Promise.all(
+    [0, 2].map((restarts) => {
+      const attack = brendelBethge({ steps: 40, restarts });
+      return run(model, x, labels, l2(Infinity), { attack, activeSet: false });
+    }),
+  );
+  const sizes = (result = one) => result!.samples.map(({ distance }) => distance!);
+  expect(sizes(three).every((distance, row) => distance <= sizes(one)[row]!)).toBe(true);
+  expect(sizes(three).some((distance, row) => distance < 0.99 * sizes(one)[row]!)).toBe(true);
 });
 
 test("without a gradient it keeps where it started", async () => {
