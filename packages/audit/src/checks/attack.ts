@@ -108,6 +108,7 @@ interface Outcome {
   readonly status: SampleStatus;
   readonly prediction: number;
   readonly distance: number | null;
+  readonly stage?: string;
 }
 
 type Facts = Pick<AttackCheckOptions, "attack" | "through" | "norm" | "epsilons">;
@@ -146,8 +147,15 @@ function withoutAttack(chosen: readonly number[], decided: ReadonlyMap<number, O
   };
 }
 
-function outcomeOf({ sample, status, prediction, adversarialPrediction, distance }: SampleResult): Outcome {
-  return { index: sample, status, prediction: adversarialPrediction ?? prediction, distance: distance ?? null };
+function outcomeOf(result: SampleResult): Outcome {
+  const { sample, status, prediction, adversarialPrediction, distance, stage } = result;
+  return {
+    index: sample,
+    status,
+    prediction: adversarialPrediction ?? prediction,
+    distance: distance ?? null,
+    ...(stage !== undefined && { stage }),
+  };
 }
 
 function progressOf(
@@ -248,6 +256,7 @@ function columnsOf(outcomes: readonly Outcome[]): SampleOutcomes {
     status: outcomes.map(({ status }) => status),
     prediction: outcomes.map(({ prediction }) => prediction),
     distance: outcomes.map(({ distance }) => distance),
+    ...(outcomes.some(({ stage }) => stage !== undefined) && { stage: outcomes.map(({ stage }) => stage ?? null) }),
   };
 }
 

@@ -56,4 +56,6 @@ export interface SampleOutcomes {
   readonly prediction: readonly number[];
   /** Size of the smallest change found that breaks the sample; null where none was. */
   readonly distance: readonly (number | null)[];
+  /** Of an assembly: the member that broke the sample; null where none did. */
+  readonly stage?: readonly (string | null)[];
 }

@@ -62,7 +62,10 @@ function evidenceOf(attacks: readonly FinishedCheck[]): readonly Evidence[] {
   const hasPgd = single.some(({ evidence }) => evidence!.attack.name === "PGD");
   return (hasPgd ? single : attacks).map(({ evidence, samples }) => ({
     ...evidence!,
-    samples: samples!.index.map((sample, row) => ({ sample, status: samples!.status[row]! })),
+    samples: samples!.index.map((sample, row) => {
+      const stage = samples!.stage?.[row] ?? undefined;
+      return { sample, status: samples!.status[row]!, ...(stage !== undefined && { stage }) };
+    }),
   }));
 }
 

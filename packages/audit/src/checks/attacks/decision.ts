@@ -58,6 +58,14 @@ export const decisionRows: readonly AttackRow[] = [
   },
   {
     id: "hop-skip-jump",
+    title: "HopSkipJump, 15 iterations",
+    attack: hopSkipJump({ iterations: 15 }),
+    profiles: ["standard"],
+    samples: 30,
+    cost: 5000,
+  },
+  {
+    id: "hop-skip-jump",
     title: "HopSkipJump",
     attack: hopSkipJump(),
     profiles: ["thorough"],

@@ -29,15 +29,6 @@ const pgdRow = (steps: number, restarts: number): Omit<AttackRow, "profiles"> =>
   cost: FORWARD_AND_BACKWARD * steps * (restarts + 1),
 });
 
-const apgdRows = (restarts: number): readonly Omit<AttackRow, "profiles">[] => {
-  const starts = startsOf(restarts);
-  const cost = FORWARD_AND_BACKWARD * 100 * (restarts + 1);
-  return [
-    { id: "apgd-ce", title: `APGD, cross-entropy${starts}`, attack: apgdCe({ restarts }), cost },
-    { id: "apgd-dlr", title: `APGD, difference of logits${starts}`, attack: apgdDlr({ restarts }), cost },
-  ];
-};
-
 const inL2: readonly Omit<AttackRow, "profiles">[] = [
   {
     id: "pgd-l2",
@@ -54,6 +45,9 @@ const inL2: readonly Omit<AttackRow, "profiles">[] = [
     cost: FORWARD_AND_BACKWARD * 500,
   },
 ];
+
+/** APGD, APGD-T and FAB-T towards 9 classes each, and Square. */
+const AUTOATTACK = FORWARD_AND_BACKWARD * (100 + 900 + 900) + 900 + 5000;
 
 function startsOf(restarts: number): string {
   return restarts > 0 ? `, ${restarts + 1} starts` : "";
@@ -72,8 +66,22 @@ export const gradientRows: readonly AttackRow[] = [
   },
   { ...pgdRow(40, 0), profiles: ["standard"] },
   { ...pgdRow(100, 4), profiles: ["thorough"] },
-  ...apgdRows(0).map((row): AttackRow => ({ ...row, profiles: ["standard"] })),
-  ...apgdRows(4).map((row): AttackRow => ({ ...row, profiles: ["thorough"] })),
+  {
+    id: "apgd-ce",
+    title: "APGD, cross-entropy",
+    attack: apgdCe(),
+    profiles: [],
+    reason: "A member of AutoAttack, which begins with it.",
+    cost: FORWARD_AND_BACKWARD * 100,
+  },
+  {
+    id: "apgd-dlr",
+    title: "APGD, difference of logits",
+    attack: apgdDlr(),
+    profiles: [],
+    reason: "A member of AutoAttack plus; the standard one has its targeted form.",
+    cost: FORWARD_AND_BACKWARD * 100,
+  },
   ...inL2.map((row): AttackRow => ({ ...row, profiles: ["thorough"] })),
   {
     id: "apgd-t",
@@ -137,8 +145,16 @@ export const gradientRows: readonly AttackRow[] = [
     id: "autoattack",
     title: "AutoAttack, standard",
     attack: autoAttack(),
-    profiles: [],
-    reason: "Its members run as checks of their own, each on what the ones before it left.",
-    cost: 100 * FORWARD_AND_BACKWARD + 900 * FORWARD_AND_BACKWARD + 900 * (1 + FORWARD_AND_BACKWARD) + 5000,
+    profiles: ["standard"],
+    onlyStanding: true,
+    cost: AUTOATTACK,
+  },
+  {
+    id: "autoattack",
+    title: "AutoAttack, plus",
+    attack: autoAttack({ version: "plus" }),
+    profiles: ["thorough"],
+    onlyStanding: true,
+    cost: 3 * AUTOATTACK,
   },
 ];

@@ -12,7 +12,7 @@ const squareRow = (queries: number, samples?: number): Omit<AttackRow, "profiles
 /** Attacks that ask for scores. */
 export const scoreRows: readonly AttackRow[] = [
   { ...squareRow(1000, 200), profiles: ["standard"] },
-  { ...squareRow(5000), profiles: ["thorough"] },
+  { ...squareRow(5000), profiles: ["thorough"], only: "no-gradients" }, // elsewhere AutoAttack runs it
   { ...squareRow(200), profiles: ["quick"], only: "no-gradients" },
   {
     id: "nes-pgd",
