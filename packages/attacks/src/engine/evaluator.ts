@@ -100,6 +100,12 @@ export class Evaluator {
     });
   }
 
+  /** For work that asks the model nothing for long: lets other events in, and ends it when the signal or the time says so. */
+  async pause(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#refuseWhenEnded(false);
+  }
+
   /** Runs batch after batch; `run` gives the rows of its batch that have no answer. */
   async #inBatches(
     rows: number,
@@ -107,7 +113,7 @@ export class Evaluator {
     mayOverdraw: boolean,
     run: (start: number, end: number) => Promise<Failures>,
   ): Promise<Failures> {
-    const { budget, batchSize, signal, now } = this.#options;
+    const { budget, batchSize } = this.#options;
     if (!mayOverdraw && this.forward + rows * cost.forward > (budget.queries ?? Infinity)) {
       throw new BudgetExhausted(`the budget of ${budget.queries} queries was used up`);
     }
@@ -131,13 +137,18 @@ export class Evaluator {
       }
     };
     for (let start = 0; start < rows; start += batchSize) {
-      signal?.throwIfAborted();
-      if (!mayOverdraw && now() > this.#deadline) {
-        throw new BudgetExhausted(`the budget of ${budget.seconds} seconds was used up`);
-      }
+      this.#refuseWhenEnded(mayOverdraw);
       await attempt(start, Math.min(rows, start + batchSize));
     }
     return failures;
+  }
+
+  #refuseWhenEnded(mayOverdraw: boolean): void {
+    const { budget, signal, now } = this.#options;
+    signal?.throwIfAborted();
+    if (!mayOverdraw && now() > this.#deadline) {
+      throw new BudgetExhausted(`the budget of ${budget.seconds} seconds was used up`);
+    }
   }
 
   #batch(x: Float32Array, start: number, end: number): Tensor {

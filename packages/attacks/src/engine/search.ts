@@ -233,6 +233,11 @@ export class Search {
     });
   }
 
+  /** Lets other events in, and ends the attempt when the run is stopped or out of time: for attacks that compute for long between queries. */
+  pause(): Promise<void> {
+    return this.#options.evaluator.pause();
+  }
+
   /** What a row is to become. */
   goal(row: number): Goal {
     return this.#records[row]!;

@@ -60,12 +60,20 @@ export class CellSearch {
     return this.lowerBound > distance * (1 + DRIFT) || this.lowerBound === Infinity;
   }
 
-  /** The next nearest candidate within `reach`; undefined if there is none, or if the search gave up. */
+  /** Whether there is nothing more to look at within `reach`, or it has looked at as many boxes as it may. */
+  hasEnded(reach: number): boolean {
+    const entry = this.#heap.peek();
+    return !entry || entry.bound > reach * (1 + DRIFT) || this.boxes >= this.#options.maximumBoxes;
+  }
+
+  /** The next nearest candidate within `reach`; undefined if there is none, if the search gave up, or after a slice of boxes. */
   next(reach: number): Candidate | undefined {
-    for (;;) {
+    for (let looked = 0; ; looked++) {
       const entry = this.#heap.peek();
       this.lowerBound = Math.min(entry?.bound ?? Infinity, this.#dropped);
-      if (!entry || entry.bound > reach * (1 + DRIFT) || this.boxes >= this.#options.maximumBoxes) return undefined;
+      if (!entry || this.hasEnded(reach) || looked === SLICE) {
+        return undefined;
+      }
       this.#heap.pop();
       this.boxes++;
       const { point, refused } = entry;
@@ -286,6 +294,8 @@ interface Cut {
   readonly feature: number;
   readonly threshold: number;
 }
+
+const SLICE = 200; // boxes, some milliseconds to a second
 
 /** Sums of costs are exact to this share. */
 const DRIFT = 1e-11;

@@ -43,7 +43,7 @@ export function treeExact({ maximumBoxes = 20_000 }: TreeExactOptions = {}): Att
       );
       while (search.active > 0) {
         yield { step: steps - search.active, steps };
-        // One box search at a time, so that a run can be stopped between them.
+        await search.pause();
         const found = rowsOf(search, (row) => {
           const candidate = cellsOf(row).next(reachOf(search, row));
           return candidate ? [candidate] : [];
@@ -53,8 +53,7 @@ export function treeExact({ maximumBoxes = 20_000 }: TreeExactOptions = {}): Att
           const reach = reachOf(search, row);
           const cell = cellsOf(row);
           if (cell.isSettled(reach) || (search.kept(row) && cell.lowerBound >= reach * (1 - 1e-9))) return true;
-          if (found.some((each) => each.row === row)) return false;
-          return whyNotExact(cell, search.kept(row)?.distance);
+          return cell.hasEnded(reach) && whyNotExact(cell, search.kept(row)?.distance);
         });
       }
     },

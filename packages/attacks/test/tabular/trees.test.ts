@@ -221,6 +221,47 @@ test("what cannot be settled in the boxes allowed is failed, with what is known"
   }
 });
 
+test.each([treeExact(), treePath()])(
+  "$name does not depend on the batch size, leaves inputs alone, and keeps to a budget",
+  async (attack) => {
+    const trees = attack.name === "Decision tree path" ? 1 : 8;
+    const forest = treeModel(randomPlans(trees, { features: 5, classes: 3, depth: 4, seed: 3 }), {
+      features: 5,
+      classes: 3,
+    });
+    const model = await open(forest);
+    const x = samples(9, 5, 4, 1001);
+    const before = x.data.slice();
+    const labels = predictions(await model.logits(x));
+    const results = await Promise.all(
+      [1, 2, 64].map((batchSize) => run(model, x, labels, threats.l2(0.4), { attack, batchSize, activeSet: false })),
+    );
+    expect(results[1]!.samples).toEqual(results[0]!.samples);
+    expect(results[2]!.samples).toEqual(results[0]!.samples);
+    expect(x.data).toEqual(before);
+    const queries = 12;
+    const cut = await run(model, x, labels, threats.l2(0.4), { attack, budget: { queries } });
+    expect(cut.queries.forward).toBeLessThanOrEqual(queries + 9);
+    expect(cut.isComplete).toBe(false);
+    expect(cut.samples.some(({ status }) => status === "robust")).toBe(false);
+  },
+);
+
+test("a search between queries ends when the signal is aborted", async () => {
+  const large = { features: 16, classes: 2 };
+  const model = await open(treeModel(randomPlans(60, { ...large, depth: 5, seed: 2 }), large));
+  const x = samples(3, 16, 1, 1001);
+  const labels = predictions(await model.logits(x));
+  const controller = new AbortController();
+  const attack = treeExact({ maximumBoxes: 10_000_000 });
+  const running = run(model, x, labels, threats.l0(16), {
+    attack,
+    signal: controller.signal,
+    onProgress: () => controller.abort(),
+  });
+  await expect(running).rejects.toThrow(/aborted/);
+});
+
 test("a target is reached by the smallest change that reaches it", async () => {
   const model = await open(treeModel(randomPlans(4, { ...shape, seed: 9 }), { features: 3, classes: 3 }));
   const x = samples(8, 3, 9);
