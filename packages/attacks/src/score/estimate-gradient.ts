@@ -1,4 +1,5 @@
 import { type Draw, sizeOf, type Tensor, tensor } from "@casemate/tensor";
+import { contentDraw } from "../defended/content-draw.ts";
 import { AttackError } from "../errors.ts";
 import { type Classifier, type GradientClassifier, UnansweredRows } from "../models/classifier.ts";
 import { lossesOf } from "../models/logit-losses.ts";
@@ -33,10 +34,10 @@ export function estimateGradient(classifier: Classifier, estimator: Estimator): 
 
   /** Fills the directions of some pairs of a row. */
   const draw = (x: Float32Array, first: number, count: number): Float32Array => {
-    const [sample, stream] = contentOf(x);
+    const key = { ...contentDraw(seed, x), stream: STREAM };
     const directions = new Float32Array(count * width);
     for (let k = 0; k < count; k++) {
-      direction(directions.subarray(k * width, (k + 1) * width), { seed, stream, sample, step: first + k });
+      direction(directions.subarray(k * width, (k + 1) * width), { ...key, step: first + k });
     }
     return directions;
   };
@@ -103,6 +104,7 @@ export function estimateGradient(classifier: Classifier, estimator: Estimator): 
 }
 
 const PORTION_BYTES = 16 * 2 ** 20;
+const STREAM = 0x6772ad1e; // keeps these draws apart from those of attacks and of random models
 
 /** Scores, which are not numbers where there was no answer: the gradient is not finite there, and the sample fails. */
 async function scores(classifier: Classifier, x: Tensor): Promise<Tensor> {
@@ -120,18 +122,4 @@ function rowsFor(owners: Int32Array, weights: Float32Array, classes: number): Fl
     rows.set(weights.subarray(row * classes, (row + 1) * classes), index * classes);
   }
   return rows;
-}
-
-/** Two hashes of a row's bits, to key its draws by: FNV-1a over its words, and multiplication after rotation. */
-function contentOf(x: Float32Array): [number, number] {
-  const words = new Uint32Array(x.buffer, x.byteOffset, x.length);
-  let one = 0x811c9dc5;
-  let two = 0;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    one = Math.imul(one ^ (word & 0xffff), 0x01000193);
-    one = Math.imul(one ^ (word >>> 16), 0x01000193);
-    two = Math.imul(((two << 5) | (two >>> 27)) ^ word, 0x9e3779b1);
-  }
-  return [one >>> 0, two >>> 0];
 }
