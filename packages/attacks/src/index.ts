@@ -109,8 +109,16 @@ export { type PatchOptions, trainPatch } from "./physical/patch.ts";
 export type { PatternCounts, PatternOptions, PatternProgress, PatternResult } from "./physical/pattern-options.ts";
 export type { TransformationName, Transformations } from "./physical/pattern-view.ts";
 export type { Palette } from "./physical/printability.ts";
+export { type ShadowOptions, shadow } from "./physical/shadow.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
 export { type StickerOptions, trainSticker } from "./physical/sticker.ts";
+export {
+  type UniversalOptions,
+  type UniversalProgress,
+  type UniversalResult,
+  universalPerturbation,
+} from "./physical/universal.ts";
+export { type WassersteinOptions, wasserstein } from "./physical/wasserstein.ts";
 export { type GenAttackOptions, genAttack } from "./score/gen-attack.ts";
 export { type NesOptions, nes } from "./score/nes.ts";
 export { type OnePixelOptions, onePixel } from "./score/one-pixel.ts";

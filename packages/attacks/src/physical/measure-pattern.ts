@@ -1,9 +1,10 @@
 import { sizeOf, type Tensor } from "@casemate/tensor";
-import { isBroken, judge } from "../criterion.ts";
+import { isBroken } from "../criterion.ts";
 import type { Evaluator } from "../engine/evaluator.ts";
 import type { PatternCounts, PatternExample, PatternResult } from "./pattern-options.ts";
 import { lookAt, show } from "./pattern-render.ts";
 import { drawView, type TransformationName, transformationNames } from "./pattern-view.ts";
+import { predictClasses } from "./predict-classes.ts";
 import { greyPattern, type Scene } from "./scene.ts";
 import type { PatternTask } from "./train-pattern.ts";
 
@@ -30,7 +31,7 @@ export async function measurePattern(
   const width = sizeOf(evaluator.model.inputShape);
   const imageOf = (sample: number) => x.data.subarray(sample * width, (sample + 1) * width);
   const others = samples.filter((sample) => labels[sample] !== target);
-  const clean = await predict(evaluator, others, imageOf);
+  const clean = await predictClasses(evaluator, others, imageOf, FREE);
   const right = others.filter((sample, i) => clean[i] === labels[sample]);
   const failed = clean.filter((prediction) => prediction < 0).length;
   const grey = greyPattern(scene, task.pattern.rows * task.pattern.columns);
@@ -51,8 +52,8 @@ export async function measurePattern(
         show(seen[i]!, what, imageOf(sample), image, scene);
         return image;
       };
-      const underPattern = await predict(evaluator, right, shown(pattern));
-      const underGrey = await predict(evaluator, right, shown(grey));
+      const underPattern = await predictClasses(evaluator, right, shown(pattern), FREE);
+      const underGrey = await predictClasses(evaluator, right, shown(grey), FREE);
       for (const [i, sample] of right.entries()) {
         const goal = { label: labels[sample]!, target };
         if (underPattern[i]! < 0) count.failed++;
@@ -80,19 +81,4 @@ const EXAMPLES = 6;
 
 const MEASURED = 0x4d454153; // streams of random numbers, one for each transformation
 
-/** The class of each image, -1 where the model does not answer. Overdraws the budget, which is for the making. */
-async function predict(
-  evaluator: Evaluator,
-  samples: readonly number[],
-  imageOf: (sample: number, index: number) => Float32Array,
-): Promise<number[]> {
-  const { model } = evaluator;
-  const width = sizeOf(model.inputShape);
-  const points = new Float32Array(samples.length * width);
-  for (const [i, sample] of samples.entries()) points.set(imageOf(sample, i), i * width);
-  const logits = new Float32Array(samples.length * model.classes);
-  const failures = await evaluator.logits(points, logits, { mayOverdraw: true });
-  return samples.map((_, i) =>
-    failures.has(i) ? -1 : judge(logits, i, model.classes, { label: 0, target: undefined }).prediction,
-  );
-}
+const FREE = { mayOverdraw: true }; // the budget is for the making
