@@ -104,11 +104,13 @@ export {
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type EnsembleOptions, ensemble, withSurrogate } from "./models/surrogate.ts";
+export { type CompositeSemanticOptions, compositeSemantic } from "./physical/composite-semantic.ts";
 export type { Homography } from "./physical/homography.ts";
 export { type PatchOptions, trainPatch } from "./physical/patch.ts";
 export type { PatternCounts, PatternOptions, PatternProgress, PatternResult } from "./physical/pattern-options.ts";
 export type { TransformationName, Transformations } from "./physical/pattern-view.ts";
 export type { Palette } from "./physical/printability.ts";
+export type { SemanticComponent } from "./physical/semantic-components.ts";
 export { type ShadowOptions, shadow } from "./physical/shadow.ts";
 export { type SpatialOptions, spatial } from "./physical/spatial.ts";
 export { type StickerOptions, trainSticker } from "./physical/sticker.ts";

@@ -98,7 +98,9 @@ describe("spatial", () => {
     const constant = linear([new Array(36).fill(0), new Array(36).fill(0)], [1, 0]);
     const model = { ...constant, inputShape: [1, 6, 6] };
     const { samples } = await run(model, tensor([1, 1, 6, 6]), [0], linf(0), { attack: spatial() });
-    expect(samples[0]).toMatchObject({ status: "robust", forward: 1 + 124 });
+    expect(samples[0]).toMatchObject({ status: "robust", forward: 1 + 774 });
+    const { samples: drawn } = await run(model, tensor([1, 1, 6, 6]), [0], linf(0), { attack: spatial({ draws: 10 }) });
+    expect(drawn[0]).toMatchObject({ status: "robust", forward: 1 + 10 });
   });
 
   test("breaks a model that looks at one pixel, at every epsilon", async () => {
