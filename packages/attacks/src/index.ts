@@ -64,6 +64,7 @@ export { type AdamPgdOptions, adamPgd } from "./gradient/adam-pgd.ts";
 export { type ApgdOptions, type ApgdTargetedOptions, apgdCe, apgdDlr, apgdT } from "./gradient/apgd.ts";
 export { autoConjugateGradient, type ConjugateGradientOptions } from "./gradient/conjugate-gradient.ts";
 export { fgsm } from "./gradient/fgsm.ts";
+export { type JitterOptions, jitter } from "./gradient/jitter.ts";
 export { type KlPgdOptions, klPgd } from "./gradient/kl-pgd.ts";
 export { type PgdOptions, pgd } from "./gradient/pgd.ts";
 export { type SparseL1Options, sparseL1Descent } from "./gradient/sparse-l1.ts";

@@ -6,6 +6,7 @@ import {
   apgdCe,
   apgdDlr,
   autoConjugateGradient,
+  jitter,
   klPgd,
   l1,
   l2,
@@ -19,6 +20,7 @@ import { describeAttack } from "../describe-attack.ts";
 import { openDigits, readDigits } from "../digits.ts";
 
 describeAttack({ attack: adamPgd({ steps: 5, stepSize: 0.3 }) });
+describeAttack({ attack: jitter({ steps: 5, stepSize: 0.4 }) });
 describeAttack({ attack: klPgd({ steps: 5, stepSize: 0.4 }) });
 describeAttack({ attack: autoConjugateGradient({ steps: 10 }) });
 describeAttack({ attack: sparseL1Descent({ steps: 5 }) });
@@ -73,6 +75,34 @@ test.each([klPgd(), virtualAdversarial()])("$name, which only leaves a class, re
   await expect(running).rejects.toThrow(/expected misclassification as the criterion/);
 });
 
+test("Jitter breaks a sample just inside of its distance to the boundary, and not outside", async () => {
+  const offset = linear([weights, weights.map(() => 0)], [5, 5], { lower: -10, upper: 10 });
+  const x = tensor([2, 6], Float32Array.from([...at(0.98, duals.linf), ...at(1.02, duals.linf)]));
+  const { samples } = await run(offset, x, [0, 0], linf(1), { attack: jitter() });
+  expect(samples.map(({ status }) => status)).toEqual(["broken", "robust"]);
+});
+
+test("Jitter does not depend on the scale of the logits", async () => {
+  const plain = randomLinear([40], 10, 5);
+  const [samples, labels] = await samplesFor(plain, 10, 5);
+  const enlarge = (values: typeof samples) => ({ ...values, data: values.data.map((value) => 4096 * value) });
+  const large: typeof plain = {
+    ...plain,
+    logits: async (x) => enlarge(await plain.logits(x)),
+    async lossGradient(...given) {
+      const result = await plain.lossGradient(...given);
+      return { ...result, logits: enlarge(result.logits), gradient: enlarge(result.gradient) };
+    },
+  };
+  const [one, other] = await Promise.all(
+    [plain, large].map((each) => run(each, samples, labels, linf(0.05), { attack: jitter({ steps: 10 }) })),
+  );
+  expect(other!.curve[0]!.broken).toBeGreaterThan(0);
+  expect(other!.samples.map(({ adversarial }) => adversarial)).toEqual(
+    one!.samples.map(({ adversarial }) => adversarial),
+  );
+});
+
 test("the virtual adversarial direction is that of steepest curvature: along w, not where the noise began", async () => {
   const x = tensor([1, 6], at(0.5, duals.l2));
   const { samples } = await run(model, x, [0], l2(1), { attack: virtualAdversarial({ steps: 2 }) });
@@ -81,8 +111,7 @@ test("the virtual adversarial direction is that of steepest curvature: along w, 
   expect(Math.abs(cosine)).toBeCloseTo(1, 3);
 });
 
-test("conjugate directions climb a narrow ridge further than gradients in as many steps", async () => {
-  // ten classes on correlated features: the margin's gradient turns often
+test("conjugate directions break all samples of ten linear classes that can be broken", async () => {
   const ridge = randomLinear([40], 10, 5);
   const [samples, labels] = await samplesFor(ridge, 20, 5);
   const { curve } = await run(ridge, samples, labels, linf(0.05), { attack: autoConjugateGradient({ steps: 20 }) });

@@ -3,6 +3,7 @@ import { type Tensor, tensor } from "@casemate/tensor";
 import { expect, test } from "vitest";
 import {
   adamPgd,
+  jitter,
   l2,
   linf,
   nesterov,
@@ -41,6 +42,7 @@ test.each([
   ["SI", transfer(nesterov(), scaleInvariant({ copies: 3 })), linf(0.1)],
   ["TI", transfer(translationInvariant({ size: 7 })), linf(0.1)],
   ["VNI", transfer(nesterov(), still), linf(0.1)],
+  ["jitter", jitter({ steps: 5, stepSize: 0.2, scale: 2, deviation: 0, randomStart: false }), linf(0.001)],
   ["adam-linf", adam, linf(0.1)],
   ["adam-l2", adam, l2(0.5)],
 ] as const)("%s goes where the peers go", async (name, attack, threat) => {

@@ -7,6 +7,7 @@ import {
   autoConjugateGradient,
   diverseInputs,
   fgsm,
+  jitter,
   klPgd,
   nesterov,
   pgd,
@@ -106,6 +107,15 @@ export const gradientRows: readonly AttackRow[] = [
     profiles: [],
     reason: "APGD sets its own step and breaks what this breaks; for models on which plain steps oscillate.",
     cost: FORWARD_AND_BACKWARD * 50,
+  },
+  {
+    id: "jitter",
+    title: "PGD with Jitter, 40 steps",
+    attack: jitter(),
+    profiles: [],
+    reason:
+      "APGD on the difference of logits ratio is as deaf to their scale; for a model that one other class attracts.",
+    cost: (1 + FORWARD_AND_BACKWARD) * 40,
   },
   {
     id: "kl-pgd",
