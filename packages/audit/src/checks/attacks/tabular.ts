@@ -17,7 +17,7 @@ export const tabularRows: readonly AttackRow[] = [
     attack: lowProFool(),
     profiles: [],
     reason:
-      "FMN comes nearer in the norms of an audit in a hundredth of its steps; its weights are costs in the contract.",
+      "Its 20,000 steps find about what FMN finds in 100, in the norms of an audit; its weights are costs in the contract.",
     only: "tables",
     cost: 60_000,
   },
