@@ -10,6 +10,7 @@ import { makeSticker } from "./make-sticker.ts";
 import { renderSign } from "./render.ts";
 import { drawScene, SIZE, streams } from "./scene.ts";
 import { signs } from "./signs.ts";
+import { type StickerFindings, writeStickerReport } from "./sticker-report.ts";
 import { batchOf } from "./train.ts";
 
 /** Makes stickers that turn STOP into a speed limit, says how often they do so where they were not made, and draws them. */
@@ -36,18 +37,38 @@ console.log(`STOP in ${scenes} scenes that no sticker was made on:`);
 await judge("bare", bare);
 await judge("bars in grey", withSticker(bare, grey));
 await judge("bars in black and white", withSticker(bare, blackAndWhite));
-await judge("bars in eight inks", withSticker(bare, eightInks));
+const counts = await judge("bars in eight inks", withSticker(bare, eightInks));
 
 writeFileSync(join(folder, "sticker.png"), encodePng(gridOf([...row(), ...row(blackAndWhite), ...row(eightInks)], 8)));
 
-async function judge(title: string, face: Face): Promise<void> {
+const shown = [0, 1, 2, 3, 4, 5];
+const page = await writeStickerReport(
+  {
+    model: join(folder, "signs.onnx"),
+    data: join(folder, "signs-test.npz"),
+    out: join(folder, "..", "..", "out", "signs-sticker"),
+  },
+  classifier,
+  {
+    label,
+    target,
+    bare: shown.map((sample) => sceneOf(bare, sample)),
+    stuck: shown.map((sample) => sceneOf(withSticker(bare, eightInks), sample)),
+    scenes,
+    ...counts,
+  },
+);
+console.log(`Report with the pictures: ${page}`);
+
+async function judge(title: string, face: Face): Promise<Pick<StickerFindings, "readAsLabel" | "readAsTarget">> {
   const images = Array.from({ length: scenes }, (_, sample) => sceneOf(face, sample));
   const found = await classify(classifier, batchOf(images));
-  const shares = [label, target].map((wanted) => {
-    const count = found.filter((each) => each === wanted).length;
-    return `${((100 * count) / scenes).toFixed(1)} % read as ${signs[wanted]!.name}`;
-  });
-  console.log(`${title}: ${shares.join(", ")}`);
+  const [readAsLabel = 0, readAsTarget = 0] = [label, target].map(
+    (wanted) => found.filter((each) => each === wanted).length,
+  );
+  const share = (count: number, as: number) => `${((100 * count) / scenes).toFixed(1)} % read as ${signs[as]!.name}`;
+  console.log(`${title}: ${share(readAsLabel, label)}, ${share(readAsTarget, target)}`);
+  return { readAsLabel, readAsTarget };
 }
 
 /** The sign from the front, then as the classifier sees it in seven scenes. */
