@@ -62,6 +62,6 @@ export function squareL1(search: Search, shape: ImageShape): SquareMoves {
 
 function sumOf(values: Float64Array): number {
   let sum = 0;
-  for (const value of values) sum += Math.abs(value);
+  for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]!);
   return sum;
 }

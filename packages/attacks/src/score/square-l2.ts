@@ -1,3 +1,4 @@
+import { clip } from "@casemate/tensor";
 import type { Rows } from "../engine/active-rows.ts";
 import type { Search } from "../engine/search.ts";
 import { forEachPixel, type ImageShape, type Window } from "../image.ts";
@@ -9,8 +10,8 @@ import { type SquareMoves, signOf, squareAt } from "./square-moves.ts";
  * where it is mixed with a new bump.
  */
 export function squareL2(search: Search, shape: ImageShape): SquareMoves {
-  const { threat, model, width, x, origin } = search;
-  const epsilon = threat.epsilon as number;
+  const { model, width, x, origin } = search;
+  const epsilon = search.threat.epsilon as number;
   const { channels, height } = shape;
   const known = new Map<number, Float64Array>();
   const bump = (side: number): Float64Array => {
@@ -25,7 +26,7 @@ export function squareL2(search: Search, shape: ImageShape): SquareMoves {
     const center = origin.row(row);
     const point = at.row(row);
     for (let i = 0; i < width; i++) point[i] = center[i]! + scale * delta[i]!;
-    threat.project(point, center, width, model.bounds);
+    clip(point, model.bounds.lower, model.bounds.upper); // towards the center, so that the ball is not left
   };
 
   return {
@@ -157,11 +158,13 @@ function contains({ top, left, rows, columns }: Window, row: number, column: num
 }
 
 export function difference(x: Float32Array, origin: Float32Array): Float64Array {
-  return Float64Array.from(x, (value, i) => value - origin[i]!);
+  const result = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) result[i] = x[i]! - origin[i]!;
+  return result;
 }
 
 function sumOfSquares(values: Float64Array): number {
   let sum = 0;
-  for (const value of values) sum += value * value;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!;
   return sum;
 }
