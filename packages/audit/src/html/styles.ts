@@ -130,7 +130,7 @@ figure { margin: 0; min-width: 0; }
 .panel { display: flex; flex-direction: column; font-size: 14px; line-height: 1.35; min-width: 0; }
 .panel img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated; border-radius: 4px; margin-bottom: 7px; background: #808080; }
 .panel .role, .panel .confidence { color: var(--ink-soft); font-size: 13px; }
-.answer { font-weight: 650; font-size: 16px; overflow-wrap: anywhere; }
+.answer { font-weight: 650; font-size: 14.500px; line-height: 1.25; overflow-wrap: anywhere; hyphens: auto; }
 .answer.wrong { color: var(--bad); }
 .specimen figcaption { font-size: 13px; color: var(--ink-soft); margin-top: 10px; overflow-wrap: anywhere; }
 .changes { font-size: 14px; margin-top: 8px; } .changes td, .changes th { padding-top: 4px; padding-bottom: 4px; }
