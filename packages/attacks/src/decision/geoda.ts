@@ -101,7 +101,7 @@ function* approach(sample: Sample, search: Search, plan: Plan): Solver<Question,
   }
 
   for (const [iteration, count] of plan.probes.entries()) {
-    const { points, adversarial }: Answer = yield {
+    const { adversarial }: Answer = yield {
       count,
       write(probes) {
         for (let i = 0; i < count; i++) {
@@ -113,9 +113,11 @@ function* approach(sample: Sample, search: Search, plan: Plan): Solver<Question,
         clip(probes, lower, upper);
       },
     };
-    for (let i = 0, p = 0; i < count; i++) {
-      const share = (adversarial[i] ? 1 : -1) / count / plan.sigma;
-      for (let j = 0; j < width; j++, p++) normal[j]! += share * (points[p]! - boundary[j]!);
+    // By the noise as it was drawn: what the bounds leave of it has a mean, which would pass for a slope.
+    for (let i = 0; i < count; i++) {
+      plan.fill(point, sample.draw(iteration, 1 + i));
+      const share = (adversarial[i] ? 1 : -1) / count;
+      for (let j = 0; j < width; j++) if (!threat.mask || threat.mask[j]) normal[j]! += share * point[j]!;
     }
     if (norm === "l1") {
       const order = Array.from(normal.keys()).sort((a, b) => Math.abs(normal[b]!) - Math.abs(normal[a]!));
