@@ -11,13 +11,14 @@ import { multilayerPerceptron, noise } from "./networks.ts";
 
 /**
  * Prints how much faster Casemate is than Foolbox and ART at attacks that look for the nearest, on small networks with the same
- * weights and samples: C&W in L2 with the same number of searches and steps, none ended early, and DeepFool. Peers that Python
+ * weights and samples: C&W in L2 with the same number of searches and steps, none ended early, and DeepFool (not in ART, where it takes minutes). Peers that Python
  * cannot import are named as missing.
  */
-const samples = 100;
+const samples = 64;
 const searches = 2;
 const iterations = 50;
-const rounds = 3;
+const rounds = Number(process.argv[2] ?? 3);
+const threads = Number(process.argv[3] ?? 2);
 const root = join(import.meta.dirname, "..", "..");
 const python = process.env.CASEMATE_PYTHON ?? "python3";
 const script = join(import.meta.dirname, "..", "peers", "minimum_norm.py");
@@ -49,7 +50,7 @@ await compare("MLP 784-128-64-10", "mlp", multilayerPerceptron([784, 128, 64, 10
 
 async function compare(title: string, architecture: "cnn" | "mlp", model: Model, x: Tensor): Promise<void> {
   console.log(`${title}, ${samples} samples, C&W ${searches} x ${iterations}`);
-  const classifier = await openClassifier(model, { bounds: { lower: 0, upper: 1 }, threads: 2 });
+  const classifier = await openClassifier(model, { bounds: { lower: 0, upper: 1 }, threads });
   const logits = await classifier.logits(x);
   const labels = Array.from({ length: samples }, (_, row) => {
     const scores = logits.data.subarray(row * 10, (row + 1) * 10);
@@ -84,10 +85,12 @@ async function measurePeers(architecture: string, model: Model, x: Tensor, label
   const folder = mkdtempSync(join(tmpdir(), "casemate-bench-"));
   try {
     const path = join(folder, "network.npz");
-    const weights = [...model.graph.initializers.values()].filter(({ dtype }) => dtype === "float32");
+    const weights = [...model.graph.initializers.values()].flatMap(({ shape, data }) =>
+      data.type === "bytes" ? tensor(shape, new Float32Array(data.bytes.slice().buffer)) : [],
+    );
     const y = { dtype: "int64" as const, shape: [samples], data: BigInt64Array.from(labels, BigInt) };
     await writeNpz(path, { x, y, ...Object.fromEntries(weights.map((each, index) => [`weight${index}`, each])) });
-    const args = [script, path, architecture, searches, iterations, rounds].map(String);
+    const args = [script, path, architecture, searches, iterations, rounds, threads].map(String);
     const { stdout, error, status } = spawnSync(python, args, {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],

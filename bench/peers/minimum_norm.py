@@ -1,6 +1,6 @@
-"""C&W and DeepFool in Foolbox and ART, where they can be imported. Prints one JSON line per measurement.
+"""C&W in Foolbox and ART and DeepFool in Foolbox, where they can be imported. Prints one JSON line per measurement.
 
-Usage: python minimum_norm.py NETWORK.npz cnn|mlp SEARCHES ITERATIONS REPETITIONS
+Usage: python minimum_norm.py NETWORK.npz cnn|mlp SEARCHES ITERATIONS REPETITIONS THREADS
 The file holds samples x, labels y and the weights in the order of the layers.
 """
 
@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 path, architecture = sys.argv[1:3]
-searches, iterations, repetitions = (int(argument) for argument in sys.argv[3:6])
+searches, iterations, repetitions, threads = (int(argument) for argument in sys.argv[3:7])
 file = np.load(path)
 x = torch.tensor(file["x"])
 labels = torch.tensor(file["y"])
 weights = [torch.tensor(file[f"weight{index}"]) for index in range(len(file.files) - 2)]
-torch.set_num_threads(2)
+torch.set_num_threads(threads)
 
 
 def with_weights(layer, weight, bias):
@@ -75,7 +75,7 @@ except ImportError as error:
     missing("foolbox", "DeepFool", error)
 
 try:
-    from art.attacks.evasion import CarliniL2Method, DeepFool
+    from art.attacks.evasion import CarliniL2Method
     from art.estimators.classification import PyTorchClassifier
 
     classifier = PyTorchClassifier(
@@ -85,9 +85,6 @@ try:
     carlini = CarliniL2Method(
         classifier, binary_search_steps=searches, max_iter=iterations, initial_const=1, batch_size=len(x), verbose=False
     )
-    deep_fool = DeepFool(classifier, max_iter=50, epsilon=0.02, nb_grads=10, batch_size=len(x), verbose=False)
     measure("art", "C&W L2", lambda: carlini.generate(x.numpy(), one_hot))
-    measure("art", "DeepFool", lambda: deep_fool.generate(x.numpy(), one_hot))
 except ImportError as error:
     missing("art", "C&W L2", error)
-    missing("art", "DeepFool", error)
