@@ -76,7 +76,7 @@ function resize(search: Search, { radius, best, longest }: Balls, gamma: number)
       next = isAdversarial ? Math.max(0, Math.min(now - 1, shrunk, best.values[row]!)) : Math.max(now + 1, grown);
     } else if (isAdversarial) next = Math.min(now * (1 - gamma), best.values[row]!);
     else if (best.values[row]! < Infinity) next = now * (1 + gamma);
-    else next = distances[row]! + Math.abs(loss.values[row]!) / Math.max(slopes[row]!, SMALLEST);
+    else next = (1 + gamma) * (distances[row]! + Math.abs(loss.values[row]!) / Math.max(slopes[row]!, SMALLEST));
     radius.values[row] = Math.min(next, longest.values[row]!);
   }
 }

@@ -74,6 +74,18 @@ test("samples leave as soon as they are within the smallest epsilon", async () =
   }
 });
 
+test.each(["linf", "l2", "l1"] as const)(
+  "FMN in %s crosses a boundary that it would land on, to the bit",
+  async (norm) => {
+    const model = linear([[1], [0]], [0, 0], { lower: -4, upper: 4 }); // at 0 both classes are equal, and the first wins
+    const { samples } = await run(model, tensor([1, 1], Float32Array.of(1)), [0], threats[norm](Infinity), {
+      attack: fmn(),
+    });
+    expect(samples[0]).toMatchObject({ status: "broken" });
+    expect(samples[0]!.distance).toBeLessThan(1.01);
+  },
+);
+
 test("DDN finds its way where there is no slope at first", async () => {
   // Flat around the sample: a hidden unit is at work only where the first feature is above 0.3.
   const bent = bentAt(0.3);
