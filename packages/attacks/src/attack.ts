@@ -1,6 +1,8 @@
 import type { Norm } from "@casemate/tensor";
 import type { Search } from "./engine/search.ts";
+import type { Classifier } from "./models/classifier.ts";
 import type { BaseLoss } from "./models/losses.ts";
+import type { Threat } from "./threats/threat.ts";
 
 /** An evasion attack with its parameters set: an immutable value to be handed to `run`. */
 export interface Attack {
@@ -24,6 +26,8 @@ export interface Attack {
    * standing. A member that does not know the threat's norm is left out. `attempt` is then not called.
    */
   readonly stages?: readonly Attack[];
+  /** Why it cannot attack such a model within such a threat: "expected …, got …". Absent where it always can. */
+  obstacle?(model: Pick<Classifier, "inputShape" | "layout">, threat: Threat): string | undefined;
   readonly citation: { readonly text: string; readonly url: string };
   /** One attempt on all samples of `search`. Yields after each step, for progress; everything found is in `search`. */
   attempt(search: Search): AsyncGenerator<Step, void>;

@@ -1,3 +1,4 @@
+import { type Attack, threats } from "@casemate/attacks";
 import { accuracyCheck } from "./checks/accuracy.ts";
 import { adaptiveCheck, adaptiveId } from "./checks/adaptive.ts";
 import { attackCheck } from "./checks/attack.ts";
@@ -33,6 +34,7 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
     isRestricted: mask !== undefined || constraints !== undefined,
     norm,
     width: subject.width,
+    obstacle: (attack, own) => attack.obstacle?.(subject.shape, threats[own](1, { ...(mask && { mask }) })),
   };
   const { rows, assumptions } = settings.attacks
     ? chosen(settings.attacks, profile, setting)
@@ -112,6 +114,8 @@ export interface Setting {
   readonly norm: Norm;
   /** Features of a sample. */
   readonly width: number;
+  /** Why an attack cannot run on such samples in a norm. */
+  readonly obstacle: (attack: Attack, norm: Norm) => string | undefined;
 }
 
 /** The rows that can run, and what is to be said of those that cannot. */
@@ -173,6 +177,8 @@ function obstacleTo(row: AttackRow, setting: Setting): string | undefined {
   if (!hasGradientsFor(row, setting)) return "needs gradients, and the model has operators without a rule for them";
   if (setting.isRestricted && row.attack.aim === "anywhere") return "changes what the contract says cannot change";
   if (!hasForm(row, setting)) return `has no form in ${setting.norm}`;
+  const obstacle = setting.obstacle(row.attack, row.norm ?? setting.norm);
+  if (obstacle !== undefined) return obstacle;
   // a radius in another norm is derived from one in Linf
   if (row.norm !== undefined && row.norm !== setting.norm && setting.norm !== "linf") return "is for an audit in linf";
   return undefined;
@@ -205,5 +211,12 @@ export function plannedRows(
   kind: OpenSubject["kind"],
   norm: Norm,
 ): readonly AttackRow[] {
-  return fitting(rowsOf(profile), { kind, hasGradients: kind !== "trees", isRestricted: false, norm, width: 1 }).rows;
+  return fitting(rowsOf(profile), {
+    kind,
+    hasGradients: kind !== "trees",
+    isRestricted: false,
+    norm,
+    width: 1,
+    obstacle: () => undefined,
+  }).rows;
 }

@@ -45,6 +45,8 @@ export interface OpenSubject {
   readonly samples: readonly number[];
   /** Features of one sample. */
   readonly width: number;
+  /** How a sample lies in an input. */
+  readonly shape: Pick<Classifier, "inputShape" | "layout">;
   /** Upper less lower bound, the same for all features in the space that attacks work in. */
   readonly rangeWidth: number;
   /** What an attacker may do within these radii, in the space that attacks work in. */
@@ -99,6 +101,7 @@ interface Parts {
 function subjectOf({ name, path, model, contract, assumptions, samples }: Parts, options: AuditOptions): OpenSubject {
   const input = contract.inputs[0]!;
   const inputShape = samples.x.shape.slice(1);
+  const layout = input.layout && (input.layout === "NCHW" ? "channels-first" : "channels-last");
   const width = sizeOf(inputShape);
   const space = attackSpaceOf(input, inputShape);
   const { bounds } = space;
@@ -114,7 +117,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
       inputName: input.name,
       inputShape,
       output,
-      ...(input.layout && { layout: input.layout === "NCHW" ? "channels-first" : "channels-last" }),
+      ...(layout && { layout }),
       ...(input.normalisation && {
         normalization: { mean: input.normalisation.mean, std: input.normalisation.standardDeviation },
       }),
@@ -141,6 +144,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     labels: samples.labels,
     samples: chooseSamples(samples.labels.length, options.samples ?? samples.labels.length, options.seed ?? 0),
     width,
+    shape: { inputShape, ...(layout && { layout }) },
     rangeWidth: space.rangeWidth,
     threat: space.threat,
     operatorsWithoutGradient: async () =>

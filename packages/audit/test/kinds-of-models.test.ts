@@ -77,7 +77,7 @@ describe.each(kinds)("$name", (kind) => {
 
   test.each(["l2", "l1"] as const)("is audited in %s", async (norm) => {
     const epsilon = kind.epsilon * (norm === "l2" ? Math.sqrt(sizeOf(kind.shape)) : sizeOf(kind.shape));
-    const { subject } = await auditOf(kind, { norm, epsilon });
+    const { subject } = await auditOf(kind, { norm, epsilon, profile: "standard" });
     expect(subject.checks.filter(({ status }) => status === "failed")).toEqual([]);
     expect(subject.checks.find(({ id }) => id === "fgsm")!.attack!.broken).toBeGreaterThan(0);
   });

@@ -71,7 +71,7 @@ async function* attempt(
   const { attack, activeSet } = options;
   const behind = Math.min(...open.map(({ attempts }) => attempts));
   for (const record of open) if (record.attempts === 0) record.stage = undefined;
-  const stages = attack.stages?.filter(({ norms }) => norms.includes(threat.norm)) ?? [attack];
+  const stages = attack.stages?.filter((stage) => canTake(stage, options.evaluator.model, threat)) ?? [attack];
   let first = 0; // attempts of the stages before
   let current: Attack | undefined;
   try {
@@ -110,6 +110,11 @@ async function* attempt(
     if (attack.stages && current) creditStage(open, current, threat);
     return error.message;
   }
+}
+
+/** Whether a member of an assembly has a form for the threat's norm and nothing keeps it from this model. */
+function canTake(stage: Attack, model: Evaluator["model"], threat: Threat): boolean {
+  return stage.norms.includes(threat.norm) && stage.obstacle?.(model, threat) === undefined;
 }
 
 /** Writes down which stage found what, and drops what is outside of the ball. */

@@ -30,7 +30,8 @@ export function check(
   if (!(Number.isInteger(batchSize) && batchSize > 0)) {
     throw new AttackError("INVALID_OPTION", `run: expected a batch size of at least 1, got ${batchSize}`);
   }
-  for (const { norm, epsilon, mask, constraints } of ladder) {
+  for (const threat of ladder) {
+    const { norm, epsilon, mask, constraints } = threat;
     if (!attack.norms.includes(norm)) {
       const known = attack.norms.join(", ");
       throw new AttackError("UNSUPPORTED_THREAT", `${attack.name}: expected a norm of ${known}, got ${norm}`);
@@ -41,6 +42,8 @@ export function check(
         `${attack.name}: expected a threat without a mask or constraints, got one with`,
       );
     }
+    const obstacle = attack.obstacle?.(model, threat);
+    if (obstacle !== undefined) throw new AttackError("UNSUPPORTED_THREAT", `${attack.name}: ${obstacle}`);
     const features = typeof epsilon === "number" ? (mask?.length ?? width) : epsilon.length;
     if (features !== width) {
       throw new AttackError("SHAPE_MISMATCH", `threat: expected values for ${width} features, got ${features}`);

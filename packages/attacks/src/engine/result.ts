@@ -57,6 +57,8 @@ export interface AttackResult {
   readonly norm: BallNorm;
   /** Radii from the smallest; of an epsilon per feature the largest. */
   readonly epsilons: readonly number[];
+  /** Members of an assembly that could not run, each with the reason. */
+  readonly leftOut: readonly string[];
   readonly samples: readonly SampleResult[];
   readonly curve: readonly CurvePoint[];
   readonly queries: { readonly forward: number; readonly backward: number };
@@ -95,6 +97,7 @@ export function summarize(
     ...(attack.loss && { loss: lossFor(attack.loss, evaluator.model.classes, criterion === "targeted") }),
     norm: ladder[0]!.norm,
     epsilons,
+    leftOut: leftOutOf(attack, evaluator.model, ladder.at(-1)!),
     samples: records.map(sampleResult),
     curve: epsilons.map((epsilon, index) => {
       const count = (status: Status) => records.filter((record) => record.statuses[index] === status).length;
@@ -107,6 +110,15 @@ export function summarize(
     isComplete,
     seed,
   };
+}
+
+function leftOutOf({ stages = [] }: Attack, model: Evaluator["model"], threat: Threat): readonly string[] {
+  return stages
+    .filter(({ norms }) => norms.includes(threat.norm))
+    .flatMap((stage) => {
+      const obstacle = stage.obstacle?.(model, threat);
+      return obstacle === undefined ? [] : [`${stage.name}: ${obstacle}`];
+    });
 }
 
 /** A threat's radius as one number; of an epsilon per feature the largest. */

@@ -1,7 +1,7 @@
 import type { Attack } from "../attack.ts";
 import type { Search } from "../engine/search.ts";
-import { AttackError } from "../errors.ts";
 import { flatShape, type ImageShape, imageShape } from "../image.ts";
+import type { Threat } from "../threats/threat.ts";
 import { squareL1 } from "./square-l1.ts";
 import { squareL2 } from "./square-l2.ts";
 import { squareLinf } from "./square-linf.ts";
@@ -29,6 +29,7 @@ export function square({ queries = 5000, initialShare = 0.8, restarts = 0 }: Squ
     norms: ["linf", "l2", "l1"],
     restarts,
     parameters: { queries, initialShare, restarts },
+    obstacle: obstacleTo,
     citation: { text: "Andriushchenko et al., 2020", url: "https://arxiv.org/abs/1912.00049" },
     async *attempt(search) {
       const { x } = search;
@@ -56,14 +57,16 @@ export function square({ queries = 5000, initialShare = 0.8, restarts = 0 }: Squ
 
 const movesIn = { linf: squareLinf, l2: squareL2, l1: squareL1 };
 
-function shapeOf({ model, threat, width }: Search): ImageShape {
+function shapeOf({ model, width }: Search): ImageShape {
+  return imageShape(model) ?? flatShape(width);
+}
+
+/** In L2 and L1 it moves mass about between windows of an image. */
+function obstacleTo(model: Parameters<typeof imageShape>[0], threat: Threat): string | undefined {
+  if (threat.norm === "linf") return undefined;
   const shape = imageShape(model);
-  if (threat.norm === "linf") return shape ?? flatShape(width);
   const isPlain = typeof threat.epsilon === "number" && threat.mask === undefined;
-  if (shape && isPlain && Math.min(shape.height, shape.width) >= 5) return shape;
+  if (shape && isPlain && Math.min(shape.height, shape.width) >= 5) return undefined;
   const got = isPlain ? `an input of [${model.inputShape}]` : "an epsilon per feature or a mask";
-  throw new AttackError(
-    "UNSUPPORTED_THREAT",
-    `Square in L2 and L1: expected images from 5 × 5 and one epsilon, got ${got}`,
-  );
+  return `expected images from 5 × 5 and one epsilon in L2 and L1, got ${got}`;
 }

@@ -1,4 +1,4 @@
-import { stream, type ValidityWarningId } from "@casemate/attacks";
+import { stream, threats, type ValidityWarningId } from "@casemate/attacks";
 import type { AttackReport, Norm } from "../report.ts";
 import type { OpenSubject } from "../subject.ts";
 import type { Check, CheckContext, CheckProgress, FinishedCheck, Measurement, SampleStatus } from "./check.ts";
@@ -62,7 +62,7 @@ async function* run(
     );
     const samples = standing.sort((a, b) => a - b).slice(0, remedy.samples);
     if (samples.length === 0) break;
-    if (!remedy.attack.norms.includes(norm)) continue;
+    if (!canRun(remedy, subject, norm, epsilon)) continue;
     const model = await subject.gradientClassifier({ straightThrough: remedy.straightThrough ?? false });
     const events = stream(
       model,
@@ -146,6 +146,12 @@ function measured(
 
 function warningIds(validity: FinishedCheck | undefined): readonly ValidityWarningId[] {
   return (validity?.result.warnings ?? []).map(({ id }) => id as ValidityWarningId);
+}
+
+function canRun({ attack }: Remedy, subject: OpenSubject, norm: Norm, epsilon: number): boolean {
+  const { mask } = subject.threat(norm, [epsilon]);
+  const threat = () => threats[norm](epsilon, { ...(mask && { mask }) });
+  return attack.norms.includes(norm) && attack.obstacle?.(subject.shape, threat()) === undefined;
 }
 
 function helps({ against, fits }: Remedy, subject: OpenSubject, warnings: readonly ValidityWarningId[]): boolean {

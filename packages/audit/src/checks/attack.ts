@@ -98,6 +98,7 @@ async function* runAttack(
     samples: columnsOf(outcomes),
     evidence: evidenceOf(options, result.zeroGradients),
     warnings: failedWarning(result),
+    ...(result.leftOut.length > 0 && { notes: result.leftOut.map((words) => `Without its member ${words}.`) }),
     gallery: await galleryOf(subject, id, result),
   };
 }
