@@ -11,7 +11,7 @@ const stages = [
   square({ queries: 20 }),
 ];
 const short = { ...autoAttack(), stages, parameters: { version: "short" } };
-describeAttack({ attack: short, epsilons: { l2: 0.2, l1: 0.2 }, refuses: { l2: ["mask"], l1: ["mask"] } });
+describeAttack({ attack: short, epsilons: { l2: 0.2, l1: 0.2 } });
 
 /** Nothing breaks it, so every stage runs to its end. */
 const constant = {
