@@ -1,24 +1,45 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { openClassifier, pgd, run, threats } from "@casemate/attacks";
-import { tensor } from "@casemate/tensor";
+import { type Model, readModel } from "@casemate/onnx";
+import { type Shape, tensor } from "@casemate/tensor";
 import { median } from "./median.ts";
 import { noise, resnet18 } from "./networks.ts";
 
 /**
  * Prints how much faster Casemate is than PyTorch, Foolbox and ART at the same work: gradients of the input, and PGD without an
- * active set, on a ResNet-18 in CIFAR shape with random weights. Peers that Python cannot import are named as missing.
+ * active set, on the small CNN of the digits example and on a ResNet-18 in CIFAR shape with random weights. Peers that Python cannot import are named as missing.
  */
-const batch = 32;
 const steps = 10;
 const rounds = 5;
 const python = process.env.CASEMATE_PYTHON ?? "python3";
 const script = join(import.meta.dirname, "..", "peers", "peers.py");
 
-for (const width of [16, 64]) {
-  console.log(`ResNet-18, width ${width}, batch ${batch}, PGD-${steps}`);
-  const peers = measurePeers(width);
-  const { gradient, attack } = await measureOurs(width);
+interface Net {
+  readonly name: string;
+  readonly model: Model;
+  readonly shape: Shape;
+  readonly batch: number;
+  /** Of the ResNet, for the peers; 0 is the digits CNN. */
+  readonly width: number;
+}
+
+const digits = join(import.meta.dirname, "..", "..", "examples", "digits", "mnist-standard.onnx");
+const nets: readonly Net[] = [
+  { name: "digits CNN", model: await readModel(digits), shape: [1, 28, 28], batch: 128, width: 0 },
+  ...[16, 64].map((width) => ({
+    name: `ResNet-18, width ${width}`,
+    model: resnet18(width),
+    shape: [3, 32, 32],
+    batch: 32,
+    width,
+  })),
+];
+
+for (const net of nets) {
+  console.log(`${net.name}, batch ${net.batch}, PGD-${steps}`);
+  const peers = measurePeers(net);
+  const { gradient, attack } = await measureOurs(net);
   console.log(`  casemate: gradient ${milliseconds(gradient)}, PGD ${milliseconds(attack)}`);
   for (const { name, seconds, missing } of peers) {
     const ours = name.includes("pgd") ? attack : gradient;
@@ -36,7 +57,7 @@ interface PeerRow {
   readonly missing?: string;
 }
 
-function measurePeers(width: number): PeerRow[] {
+function measurePeers({ width, batch }: Net): PeerRow[] {
   const args = [script, width, batch, steps, rounds].map(String);
   const { stdout, error, status } = spawnSync(python, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   if (error || status !== 0) {
@@ -49,11 +70,12 @@ function measurePeers(width: number): PeerRow[] {
   return rows.filter(({ name }) => !name.endsWith("forward"));
 }
 
-async function measureOurs(width: number): Promise<{ gradient: number; attack: number }> {
-  const model = await openClassifier(resnet18(width), { bounds: { lower: 0, upper: 1 } });
+async function measureOurs(net: Net): Promise<{ gradient: number; attack: number }> {
+  const { batch, shape } = net;
+  const model = await openClassifier(net.model, { bounds: { lower: 0, upper: 1 } });
   const x = tensor(
-    [batch, 3, 32, 32],
-    noise([batch, 3, 32, 32]).data.map((each) => (each + 1) / 2),
+    [batch, ...shape],
+    noise([batch, ...shape]).data.map((each) => (each + 1) / 2),
   );
   const labels = Int32Array.from({ length: batch }, (_, index) => index % 10);
   const attack = pgd({ steps, stepSize: 0.25 });

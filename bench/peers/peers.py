@@ -1,7 +1,8 @@
 """The same work in PyTorch, Foolbox and ART, where they can be imported. Prints one JSON line per measurement.
 
 Usage: python peers.py WIDTH BATCH STEPS REPETITIONS
-The network is a ResNet-18 in CIFAR shape (3x32x32, ten classes) with random weights and frozen batch normalisation.
+The network is a ResNet-18 in CIFAR shape (3x32x32, ten classes) with random weights and frozen batch normalisation; with width 0
+the small CNN of the digits example (1x28x28), with random weights too.
 """
 
 import json
@@ -41,10 +42,24 @@ def resnet18():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10)).eval()
 
 
+def digits_cnn():
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 5, 2, 2),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 5, 2, 2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(1568, 100),
+        nn.ReLU(),
+        nn.Linear(100, 10),
+    ).eval()
+
+
 torch.manual_seed(0)
 torch.set_num_threads(2)
-model = resnet18()
-x = torch.rand(batch, 3, 32, 32)
+model = resnet18() if width > 0 else digits_cnn()
+shape = (3, 32, 32) if width > 0 else (1, 28, 28)
+x = torch.rand(batch, *shape)
 labels = torch.randint(0, 10, (batch,))
 epsilon = 8 / 255
 
@@ -93,7 +108,7 @@ try:
     from art.estimators.classification import PyTorchClassifier
 
     classifier = PyTorchClassifier(
-        model, nn.CrossEntropyLoss(), input_shape=(3, 32, 32), nb_classes=10, clip_values=(0, 1), device_type="cpu"
+        model, nn.CrossEntropyLoss(), input_shape=shape, nb_classes=10, clip_values=(0, 1), device_type="cpu"
     )
     attack = ProjectedGradientDescent(
         classifier, eps=epsilon, eps_step=epsilon / 4, max_iter=steps, num_random_init=1, batch_size=batch, verbose=False

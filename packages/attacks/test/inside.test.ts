@@ -1,4 +1,14 @@
-import { fgsm, gaussianNoise, hopSkipJump, pgd, saltAndPepper, square, uniformNoise } from "../src/index.ts";
+import {
+  blendedNoise,
+  contrastReduction,
+  fgsm,
+  gaussianNoise,
+  hopSkipJump,
+  pgd,
+  saltAndPepper,
+  square,
+  uniformNoise,
+} from "../src/index.ts";
 import { describeAttack } from "./describe-attack.ts";
 
 describeAttack({ attack: fgsm() });
@@ -9,3 +19,5 @@ describeAttack({ attack: hopSkipJump({ iterations: 2, initialEvaluations: 20 }),
 describeAttack({ attack: gaussianNoise({ repeats: 3 }) });
 describeAttack({ attack: uniformNoise({ repeats: 3 }) });
 describeAttack({ attack: saltAndPepper({ steps: 10, repeats: 1 }), startsFromOthers: true });
+describeAttack({ attack: blendedNoise({ steps: 10, repeats: 1 }), startsFromOthers: true });
+describeAttack({ attack: contrastReduction({ steps: 10 }), startsFromOthers: true });

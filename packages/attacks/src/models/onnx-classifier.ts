@@ -33,6 +33,7 @@ export interface ClassifierOptions {
   readonly output?: LogitsOptions;
   /** Gradients pass through rounding and signs as if these did nothing (BPDA), instead of ending there. */
   readonly straightThrough?: boolean;
+  /** Of the runtime, at most; a small model runs on one, since handing out its work takes longer than doing it. */
   readonly threads?: number;
   readonly device?: Device;
   /** Samples per run of the session at most. */
@@ -69,7 +70,8 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
     size: typeof fixed === "number" ? fixed : (options.maxBatch ?? 256),
     isFixed: typeof fixed === "number",
   };
-  const sessionOptions = { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) };
+  const most = isSmall(forward, inputShape) ? 1 : threads;
+  const sessionOptions = { ...(most !== undefined && { threads: most }), ...(device !== undefined && { device }) };
   const session = await openSession(forward, sessionOptions);
   const [example] = await runInBatches(session, [exposed.output], batches, trial, {});
   const classes = example!.shape.at(-1)!;
@@ -110,6 +112,12 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
       await gradients.dispose();
     },
   };
+}
+
+/** Whether a sample takes less than about a million multiplications: each weight counts once for every 28 × 28 features. */
+function isSmall({ graph }: Model, inputShape: Shape): boolean {
+  const weights = [...graph.initializers.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return weights * Math.max(1, sizeOf(inputShape) / 784) < 1e6;
 }
 
 interface Batches {

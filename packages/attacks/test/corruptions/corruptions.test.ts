@@ -16,6 +16,7 @@ import {
   type Severity,
 } from "../../src/index.ts";
 import { linear, mlp, samplesFor } from "../classifiers.ts";
+import { describeAttack } from "../describe-attack.ts";
 
 /** Made with NumPy 2, SciPy 1.17 and Pillow 12 from one picture of 12 × 12 in three channels, channels last. */
 const vectors: Record<string, number[]> = JSON.parse(
@@ -151,6 +152,12 @@ test.each(corruptions.flatMap((name) => [28, 80].map((side) => ({ name, side }))
     expect(change(3)).toBe(change(3));
   },
 );
+
+const refused = ["mask", "constraints"] as const;
+describeAttack({
+  attack: corruption({ name: "gaussian-noise", severity: 5 }),
+  refuses: { linf: refused, l2: refused, l1: refused },
+});
 
 describe("as an attack", () => {
   test("asks once per sample, whatever else is attacked, and stays in the bounds of the model", async () => {

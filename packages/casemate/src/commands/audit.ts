@@ -67,7 +67,11 @@ export function auditCommand(console: Console, args: readonly string[], finish: 
     .option("--out <folder>", "where reports go", "casemate-report")
     .option("--resume", "take up the run whose checks are in the folder of --out")
     .option("--device <name>", "where models run: cpu, cuda, webgpu …", "cpu")
-    .option("--threads <n>", "threads of the runtime (default: all cores)", wholeNumber(1))
+    .option(
+      "--threads <n>",
+      "threads of the runtime at most (default: all cores; small models use one)",
+      wholeNumber(1),
+    )
     .option("--json", "print the report as JSON on standard output, and nothing else there")
     .option("--verbose", "show where an error came from, and the process that runs the checks")
     .addHelpText("after", EXAMPLES)
