@@ -11,6 +11,8 @@ process.exitCode = run(process.execPath, [
   "examples/digits/digits-test-500.npz",
   "--epsilon",
   "0.3",
+  "--samples",
+  "200",
   "--out",
   "out/demo",
   ...process.argv.slice(2),
