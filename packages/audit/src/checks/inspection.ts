@@ -37,7 +37,7 @@ function warning(names: readonly string[]): Warning {
   return {
     id: "operators-without-gradient",
     message: `no gradient rule for ${names.join(", ")}`,
-    meaning: "They lie between input and scores, so gradient attacks fail and only black-box attacks remain.",
+    meaning: "They lie between input and scores, so gradient attacks are left out and only those without gradients remain.",
     documentation: "docs/guide/validity.md#operators-without-gradient",
   };
 }
