@@ -145,7 +145,9 @@ function parse(text: string): Answer {
   for (const attempt of [text, text.replace(STRING_OR_WORD, (found) => (found.startsWith('"') ? found : "null"))]) {
     try {
       return { type: "json", json: JSON.parse(attempt) };
-    } catch {}
+    } catch {
+      // not JSON so far; after the last attempt the answer is refused with its text
+    }
   }
   return { type: "refused", reason: `expected JSON${excerpt(text) || ", got nothing"}` };
 }
