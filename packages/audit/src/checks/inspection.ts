@@ -37,7 +37,8 @@ function warning(names: readonly string[]): Warning {
   return {
     id: "operators-without-gradient",
     message: `no gradient rule for ${names.join(", ")}`,
-    meaning: "They lie between input and scores, so gradient attacks are left out and only those without gradients remain.",
+    meaning:
+      "They lie between input and scores, so gradient attacks are left out and only those without gradients remain.",
     documentation: "docs/guide/validity.md#operators-without-gradient",
   };
 }
