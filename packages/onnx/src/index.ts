@@ -5,6 +5,7 @@ export { OnnxError, type OnnxErrorCode } from "./errors.ts";
 export { freeBatch } from "./free-batch.ts";
 export { type AttributeLike, float, GraphBuilder } from "./graph-builder.ts";
 export { initializerTensor, tensorInitializer } from "./initializer.ts";
+export { initializersAsInputs } from "./initializers-as-inputs.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { exposeLogits, type LogitsModel, type LogitsOptions, type OutputKind } from "./logits.ts";
 export type {
@@ -29,5 +30,7 @@ export { probeRuns } from "./probe-runs.ts";
 export { type ParseOptions, parseModel, type ReadOptions, readModel } from "./read.ts";
 export { runtimeVersion } from "./runtime-version.ts";
 export { type Device, openSession, type Session, type SessionOptions } from "./session.ts";
+export type { Optimizer } from "./training/optimizer.ts";
+export type { Trainer, TrainerOptions, TrainingStep } from "./training/trainer.ts";
 export type { Extent, Value } from "./value.ts";
 export { writeModel } from "./write.ts";

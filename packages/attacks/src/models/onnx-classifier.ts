@@ -4,6 +4,7 @@ import {
   editInput,
   exposeLogits,
   freeBatch,
+  initializersAsInputs,
   type LogitsModel,
   type LogitsOptions,
   type Model,
@@ -31,6 +32,11 @@ export interface ClassifierOptions {
   readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] };
   /** Which output to use and what it holds, where the graph does not tell. */
   readonly output?: LogitsOptions;
+  /**
+   * Numbers that stand in for the model's initializers of these names, read anew in each run: those of a model in training.
+   * The names stay the same.
+   */
+  readonly weights?: ReadonlyMap<string, AnyTensor>;
   /** Gradients pass through rounding and signs as if these did nothing (BPDA), instead of ending there. */
   readonly straightThrough?: boolean;
   /** Of the runtime, at most; a small model runs on one, since handing out its work takes longer than doing it. */
@@ -54,21 +60,23 @@ export interface OnnxClassifier extends GradientClassifier {
  * rule is refused then, with an OnnxError, while `logits` keeps working.
  */
 export async function openClassifier(model: Model, options: ClassifierOptions): Promise<OnnxClassifier> {
-  const { bounds, layout, threads, device, straightThrough = false } = options;
+  const { bounds, layout, threads, device, weights, straightThrough = false } = options;
   const input = chooseInput(model, options.inputName);
   const inputShape = options.inputShape ?? declaredShape(input);
   const trial = tensor([1, ...inputShape], middleOf(bounds, sizeOf(inputShape)));
   const sample = { [input.name]: fromFloat32(trial, input.dtype) };
-  const exposed = exposeLogits(await prepare(model, [], sample), options.output);
+  const live = [...(weights?.keys() ?? [])];
+  const exposed = exposeLogits(await prepare(model, live, sample), options.output);
   const scoring = withInferredTypes(exposed.model);
   const freed = await freeBatch(scoring);
-  const forward = normalized(freed ?? scoring, input, options);
+  const forward = initializersAsInputs(normalized(freed ?? scoring, input, options), live);
   const fixed = freed ? undefined : input.shape?.[0];
   const batches: Batches = {
     input,
     inputShape,
     size: typeof fixed === "number" ? fixed : (options.maxBatch ?? 256),
     isFixed: typeof fixed === "number",
+    ...(weights && { weights }),
   };
   const most = isSmall(forward, inputShape) ? 1 : threads;
   const sessionOptions = { ...(most !== undefined && { threads: most }), ...(device !== undefined && { device }) };
@@ -100,10 +108,10 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
       const [logits] = await runInBatches(session, [exposed.output], batches, x, {});
       return logits!;
     },
-    async lossGradient(x, labels, loss, { targets, weights } = {}): Promise<LossGradient> {
+    async lossGradient(x, labels, loss, { targets, weights: factors } = {}): Promise<LossGradient> {
       const compiled = await gradients.get(loss);
       const names = [exposed.output, "loss", `gradient/${input.name}`];
-      const feeds = { labels, ...(targets && { targets }), ...(weights && { weights }) };
+      const feeds = { labels, ...(targets && { targets }), ...(factors && { weights: factors }) };
       const [logits, losses, gradient] = await runInBatches(compiled, names, batches, x, feeds);
       return { logits: logits!, loss: losses!.data, gradient: gradient! };
     },
@@ -126,13 +134,14 @@ interface Batches {
   readonly size: number;
   /** Every run has exactly `size` samples; the last is filled up. */
   readonly isFixed: boolean;
+  readonly weights?: ReadonlyMap<string, AnyTensor>;
 }
 
 /** Runs a session over the rows of `x` in batches that it takes, and joins what comes back under each name. */
 async function runInBatches(
   session: Session,
   names: readonly string[],
-  { input, inputShape, size, isFixed }: Batches,
+  { input, inputShape, size, isFixed, weights }: Batches,
   x: Tensor,
   perSample: Readonly<Record<string, Int32Array | Float32Array>>,
 ): Promise<Tensor[]> {
@@ -146,6 +155,7 @@ async function runInBatches(
     const data = x.data.subarray(start * width, (start + count) * width);
     const filled = batch === count ? data : padded(data, batch * width);
     const feeds: Record<string, AnyTensor> = {
+      ...(weights && Object.fromEntries(weights)),
       [input.name]: fromFloat32(tensor([batch, ...inputShape], filled), input.dtype),
     };
     for (const [name, values] of Object.entries(perSample)) {

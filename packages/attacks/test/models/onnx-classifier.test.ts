@@ -172,3 +172,32 @@ describe("a classifier", () => {
     await expect(openClassifier(model, { bounds: unit, ...options })).rejects.toThrow(message);
   });
 });
+
+test("weights given beside the model stand in for its own, as they are at each run", async () => {
+  const model = modelOf(["batch", 3], (graph, x) => graph.MatMul(x, graph.constant(weights)));
+  const [name] = model.graph.initializers.keys();
+  const live = new Map([[name!, tensor([3, 2], Float32Array.from(weights.data))]]);
+  const classifier = await open(model, { weights: live });
+  const x = tensor([1, 3], Float32Array.of(0.2, 0.4, 0.6));
+  const score = async () => (await classifier.logits(x)).data[0]!;
+  const slope = async () =>
+    (await classifier.lossGradient(x, Int32Array.of(0), "difference", { targets: Int32Array.of(1) })).gradient.data[0]!;
+  expect(await score()).toBeCloseTo(byHand([...x.data])[0]!, 6);
+  expect(await slope()).toBeCloseTo(-1 - 1, 6);
+  live.set(
+    name!,
+    tensor(
+      [3, 2],
+      weights.data.map((each) => 2 * each),
+    ),
+  );
+  expect(await score()).toBeCloseTo(2 * byHand([...x.data])[0]!, 6);
+  expect(await slope()).toBeCloseTo(-4, 6);
+});
+
+test("a weight that the model does not have is refused", async () => {
+  const model = modelOf(["batch", 3], (graph, x) => graph.MatMul(x, graph.constant(weights)));
+  await expect(open(model, { weights: new Map([["fc.weight", weights]]) })).rejects.toThrow(
+    "graph: expected an initializer 'fc.weight', got none",
+  );
+});

@@ -1,0 +1,2 @@
+export { DefenseError, type DefenseErrorCode } from "./errors.ts";
+export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts";
