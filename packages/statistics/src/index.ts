@@ -1,4 +1,5 @@
 export { betaQuantile } from "./beta-quantile.ts";
+export { binomialTest } from "./binomial-test.ts";
 export { erfc } from "./error-function.ts";
 export { incompleteBeta } from "./incomplete-beta.ts";
 export { logGamma } from "./log-gamma.ts";
@@ -10,5 +11,5 @@ export {
   pairedDifference,
   trialsToCompare,
 } from "./paired.ts";
-export { clopperPearson, type Interval, wilson } from "./proportion.ts";
+export { clopperPearson, clopperPearsonLower, type Interval, wilson } from "./proportion.ts";
 export { StatisticsError, type StatisticsErrorCode } from "./statistics-error.ts";

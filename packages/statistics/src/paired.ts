@@ -1,4 +1,4 @@
-import { incompleteBeta } from "./incomplete-beta.ts";
+import { binomialTest } from "./binomial-test.ts";
 import { normalQuantile } from "./normal.ts";
 import type { Interval } from "./proportion.ts";
 import { StatisticsError } from "./statistics-error.ts";
@@ -19,10 +19,7 @@ export interface Discordance {
 export function mcNemar(counts: Discordance): number {
   const { onlyA, onlyB } = required("mcNemar", counts);
   const discordant = onlyA + onlyB;
-  const fewer = Math.min(onlyA, onlyB);
-  if (2 * fewer === discordant) return 1;
-  // P(X ≤ k) of Binomial(n, 1/2) is I_{1/2}(n − k, k + 1)
-  return Math.min(1, 2 * incompleteBeta(0.5, discordant - fewer, fewer + 1));
+  return discordant === 0 ? 1 : binomialTest(onlyA, discordant);
 }
 
 /**

@@ -17,9 +17,21 @@ export function clopperPearson(successes: number, trials: number, confidence = 0
   const tail = (1 - confidence) / 2;
   const failures = trials - successes;
   return {
-    lower: successes === 0 ? 0 : betaQuantile(tail, successes, failures + 1),
+    lower: clopperPearsonLower(successes, trials, tail),
     upper: failures === 0 ? 1 : betaQuantile(1 - tail, successes + 1, failures),
   };
+}
+
+/**
+ * The exact one-sided lower bound of Clopper and Pearson: a proportion is below it with probability `alpha` at most. Throws a
+ * StatisticsError for counts or an alpha that make no sense.
+ */
+export function clopperPearsonLower(successes: number, trials: number, alpha: number): number {
+  requireTrials("clopperPearsonLower", successes, trials);
+  if (!(alpha > 0 && alpha < 1)) {
+    throw new StatisticsError("OUT_OF_RANGE", `clopperPearsonLower: expected an alpha between 0 and 1, got ${alpha}`);
+  }
+  return successes === 0 ? 0 : betaQuantile(alpha, successes, trials - successes + 1);
 }
 
 /**
@@ -39,7 +51,8 @@ export function wilson(successes: number, trials: number, confidence = 0.95): In
   };
 }
 
-function requireProportion(where: string, successes: number, trials: number, confidence: number): void {
+/** Throws a StatisticsError unless the counts are whole and 0 ≤ successes ≤ trials, trials ≥ 1. */
+export function requireTrials(where: string, successes: number, trials: number): void {
   for (const [name, count] of Object.entries({ successes, trials })) {
     if (!Number.isSafeInteger(count)) {
       throw new StatisticsError("NOT_AN_INTEGER", `${where}: expected a whole number of ${name}, got ${count}`);
@@ -49,6 +62,10 @@ function requireProportion(where: string, successes: number, trials: number, con
   if (successes < 0 || successes > trials) {
     throw new StatisticsError("OUT_OF_RANGE", `${where}: expected 0 to ${trials} successes, got ${successes}`);
   }
+}
+
+function requireProportion(where: string, successes: number, trials: number, confidence: number): void {
+  requireTrials(where, successes, trials);
   if (!(confidence > 0 && confidence < 1)) {
     throw new StatisticsError("OUT_OF_RANGE", `${where}: expected a confidence between 0 and 1, got ${confidence}`);
   }

@@ -18,3 +18,4 @@ export {
   type TensorErrorCode,
   tensor,
 } from "./tensor.ts";
+export { fillNormalByZiggurat } from "./ziggurat.ts";

@@ -1,4 +1,5 @@
 import { philox4x32 } from "./philox.ts";
+import { fillPhilox } from "./philox-blocks.ts";
 import { TensorError } from "./tensor.ts";
 
 /**
@@ -26,14 +27,13 @@ export function fillWords(target: Uint32Array, draw: Draw): Uint32Array {
       );
     }
   }
-  const counter = Uint32Array.of(0, draw.step, draw.sample, Math.floor(draw.seed / 2 ** 32));
-  const key = Uint32Array.of(draw.seed, draw.stream);
+  const counter = [draw.step, draw.sample, Math.floor(draw.seed / 2 ** 32)];
+  const key = [draw.seed, draw.stream];
   const whole = target.length - (target.length % 4);
-  let offset = 0;
-  for (; offset < whole; offset += 4, counter[0]!++) philox4x32(counter, key, target, offset);
+  fillPhilox(target.subarray(0, whole), counter, key);
   if (whole < target.length) {
     const last = new Uint32Array(4);
-    philox4x32(counter, key, last);
+    philox4x32(Uint32Array.of(whole / 4, ...counter), Uint32Array.from(key), last);
     target.set(last.subarray(0, target.length - whole), whole);
   }
   return target;
