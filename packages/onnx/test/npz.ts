@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { inflateRawSync } from "node:zlib";
 import type { AnyTensor } from "@casemate/tensor";
 
-/** The arrays of a NumPy .npz file beside the tests: float32, float64 and int64 in row-major order. */
+/** The arrays of a NumPy .npz file beside the tests: float32, float64, int64 and uint8 in row-major order. */
 export function readNpz(url: URL): Readonly<Record<string, AnyTensor>> {
   return Object.fromEntries(
     [...unzip(readFileSync(url))].map(([name, bytes]) => [name.replace(/\.npy$/, ""), readNpy(bytes)]),
@@ -36,11 +36,13 @@ function readNpy(bytes: Uint8Array): AnyTensor {
   switch (type) {
     case "<f4":
       return { dtype: "float32", shape, data: new Float32Array(data) };
+    case "|u1":
+      return { dtype: "uint8", shape, data: new Uint8Array(data) };
     case "<f8":
       return { dtype: "float64", shape, data: new Float64Array(data) };
     case "<i8":
       return { dtype: "int64", shape, data: new BigInt64Array(data) };
     default:
-      throw new Error(`expected float32, float64 or int64, got ${type}`);
+      throw new Error(`expected float32, float64, int64 or uint8, got ${type}`);
   }
 }
