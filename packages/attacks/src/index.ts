@@ -102,6 +102,7 @@ export {
   type LossGradient,
   UnansweredRows,
 } from "./models/classifier.ts";
+export { type ForwardModel, forwardModel } from "./models/forward-model.ts";
 export { lossSubgraph } from "./models/losses.ts";
 export { type ClassifierOptions, type OnnxClassifier, openClassifier } from "./models/onnx-classifier.ts";
 export { type EnsembleOptions, ensemble, withSurrogate } from "./models/surrogate.ts";

@@ -3,5 +3,8 @@ export { type MlpOptions, mlp } from "./architectures/mlp.ts";
 export type { NetworkOptions } from "./architectures/network.ts";
 export { type ResNetOptions, resNet } from "./architectures/res-net.ts";
 export { type TextCnnOptions, textCnn } from "./architectures/text-cnn.ts";
+export type { CertifiedBall } from "./bounds/ball.ts";
+export type { Rounding } from "./bounds/rounding.ts";
+export { type Ball, type BoundMethod, openVerifier, type Verifier, type VerifierOptions } from "./bounds/verifier.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
 export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts";
