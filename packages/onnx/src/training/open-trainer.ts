@@ -1,8 +1,9 @@
 import { type AnyTensor, type Tensor, tensor } from "@casemate/tensor";
 import { OnnxError } from "../errors.ts";
-import type { Model } from "../model.ts";
+import type { Graph, Model } from "../model.ts";
 import type { Feeds } from "../probe.ts";
 import { openSession, type Session } from "../session.ts";
+import { drawMasks } from "./drop-by-mask.ts";
 import type { Trainer, TrainerOptions, TrainingStep } from "./trainer.ts";
 import { type TrainingGraph, trainingGraph } from "./training-graph.ts";
 
@@ -10,7 +11,7 @@ import { type TrainingGraph, trainingGraph } from "./training-graph.ts";
 export async function openTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
   const graph = await trainingGraph(model, options);
   const session = await openSession(graph.model, options.threads === undefined ? {} : { threads: options.threads });
-  return new RuntimeTrainer(graph, session, options.wrt ?? []);
+  return new RuntimeTrainer(graph, session, model.graph, options);
 }
 
 class RuntimeTrainer implements Trainer {
@@ -19,13 +20,17 @@ class RuntimeTrainer implements Trainer {
   readonly #graph: TrainingGraph;
   readonly #session: Session;
   readonly #wrt: readonly string[];
+  readonly #seed: number;
+  readonly #firstInput: string | undefined;
   readonly #changing: readonly string[];
   readonly #stepFetches: readonly string[];
 
-  constructor(graph: TrainingGraph, session: Session, wrt: readonly string[]) {
+  constructor(graph: TrainingGraph, session: Session, original: Graph, { wrt = [], seed = 0 }: TrainerOptions) {
     this.#graph = graph;
     this.#session = session;
     this.#wrt = wrt;
+    this.#seed = seed;
+    this.#firstInput = original.inputs.find(({ name }) => !original.initializers.has(name))?.name;
     this.#changing = [...graph.state.keys()];
     this.#stepFetches = [
       graph.logits,
@@ -51,7 +56,7 @@ class RuntimeTrainer implements Trainer {
 
   async gradients(feeds: Feeds): Promise<ReadonlyMap<string, Tensor>> {
     const names = this.#graph.trainable.map((name) => `gradient/${name}`);
-    const results = await this.#session.run(this.#feeds(feeds, 0, 1), ["loss", ...names]);
+    const results = await this.#session.run(this.#feeds(feeds, 0, this.#steps() + 1), ["loss", ...names]);
     const share = 1 / (results.loss as Tensor).data.length;
     return new Map(
       this.#graph.trainable.map((name) => {
@@ -108,7 +113,9 @@ class RuntimeTrainer implements Trainer {
 
   #feeds(feeds: Feeds, rate: number, step: number): Record<string, AnyTensor> {
     const current = Object.fromEntries(this.#changing.map((name) => [name, this.state.get(name)!]));
-    return { ...current, ...this.#graph.scalars(step), rate: tensor([], Float32Array.of(rate)), ...feeds };
+    const samples = feeds[this.#firstInput ?? ""]?.shape[0] ?? 0;
+    const masks = drawMasks(this.#graph.masks, samples, this.#seed, step);
+    return { ...current, ...masks, ...this.#graph.scalars(step), rate: tensor([], Float32Array.of(rate)), ...feeds };
   }
 }
 

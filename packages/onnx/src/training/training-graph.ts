@@ -8,6 +8,7 @@ import { initializersAsInputs } from "../initializers-as-inputs.ts";
 import type { Graph, Initializer, Model, Node } from "../model.ts";
 import { prepare } from "../prepare.ts";
 import type { Value } from "../value.ts";
+import { type DropoutMask, dropByMask } from "./drop-by-mask.ts";
 import { normalizeByBatch } from "./normalize-by-batch.ts";
 import { optimizerRules } from "./optimizer.ts";
 import { trainableWeights } from "./trainable-weights.ts";
@@ -28,6 +29,8 @@ export interface TrainingGraph {
   readonly trainable: readonly string[];
   /** Weights, running averages and slots of the optimiser. */
   readonly state: ReadonlyMap<string, Tensor>;
+  /** What dropout multiplies by: inputs too. */
+  readonly masks: readonly DropoutMask[];
   /** Scalars that the optimiser's rule asks for at the step of this number, from 1. */
   scalars(step: number): Readonly<Record<string, AnyTensor>>;
 }
@@ -41,8 +44,9 @@ export async function trainingGraph(model: Model, options: TrainerOptions): Prom
   const { loss, optimizer, wrt = [], clip, isTraining = true, sample } = options;
   const prepared = await prepare(model, [...model.graph.initializers.keys()], sample);
   const normalized = isTraining ? normalizeByBatch(prepared) : { model: prepared, averages: [] };
+  const dropped = isTraining ? await dropByMask(normalized.model, sample) : { model: prepared, masks: [] };
   const trainable = trainableWeights(prepared.graph, options.trainable);
-  const derived = await differentiate(normalized.model, {
+  const derived = await differentiate(dropped.model, {
     loss,
     wrt: [...trainable, ...wrt],
     ...(options.output !== undefined && { output: options.output }),
@@ -92,6 +96,7 @@ export async function trainingGraph(model: Model, options: TrainerOptions): Prom
     weights,
     trainable,
     state,
+    masks: dropped.masks,
     scalars: rule.scalars,
   };
 }
