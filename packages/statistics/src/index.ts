@@ -1,3 +1,4 @@
+export { type AreaUnderCurve, areaUnderCurve } from "./area-under-curve.ts";
 export { betaQuantile } from "./beta-quantile.ts";
 export { binomialTest } from "./binomial-test.ts";
 export { erfc } from "./error-function.ts";
