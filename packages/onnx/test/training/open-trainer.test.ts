@@ -40,6 +40,38 @@ describe.each(rows)("20 steps of %s", (name, optimizer, rate) => {
   });
 });
 
+test("FGSM adversarial training, a clean step and one on the examples at the new weights, gives those of PyTorch", async () => {
+  const expected = vectors("fgsm-adversarial-sgd");
+  const model = withWeights(await readVectorModel("training/sgd-start"), starts(expected));
+  const options = {
+    loss: crossEntropy,
+    optimizer: { type: "sgd", momentum: 0.9 },
+    wrt: ["input"],
+    threads: 1,
+  } as const;
+  const [trainer, gradient] = [await openTrainer(model, options), await openTrainer(model, options)];
+  onTestFinished(async () => {
+    await trainer.dispose();
+    await gradient.dispose();
+  });
+  const losses: number[] = [];
+  for (const batch of batches()) {
+    losses.push(mean((await trainer.step(batch, 0.05)).loss));
+    gradient.load(trainer.weights);
+    const slope = (await gradient.step(batch, 0)).gradients.get("input")!.data;
+    const { shape, data } = batch.input as Tensor;
+    const moved = data.map((each, i) => Math.min(1, Math.max(0, each + 0.3 * Math.sign(slope[i]!))));
+    losses.push(mean((await trainer.step({ ...batch, input: tensor(shape, moved) }, 0.05)).loss));
+  }
+  const references = (expected.losses as Tensor).data;
+  for (const [step, loss] of losses.entries()) expect(Math.abs(loss / references[step]! - 1)).toBeLessThan(1e-4);
+  for (const [weight, { data }] of trainer.weights) {
+    const end = (expected[`end/${weight.replaceAll(".", "_")}`] as Tensor).data;
+    const furthest = Math.max(...end.map((each, i) => Math.abs(each - data[i]!)));
+    expect(furthest, weight).toBeLessThan(1e-3 * Math.max(...end.map(Math.abs)));
+  }
+});
+
 test("a trainer that loads another's state goes on with the same bits", async () => {
   const [optimizer, rate] = [rows[3]![1], rows[3]![2]];
   const [first, second] = [await open("adamw-batchnorm", optimizer), await open("adamw-batchnorm", optimizer)];
@@ -138,6 +170,12 @@ const crossEntropy: LossSubgraph = (graph, logits) => {
   const targets = graph.input("targets", "float32", ["batch", 10]);
   return graph.Neg(graph.ReduceSum(graph.Mul(graph.LogSoftmax(logits, 1), targets), [1], 0));
 };
+
+/** The weights that a row of the vectors starts from, by the model's names. */
+function starts(arrays: Readonly<Record<string, AnyTensor>>): ReadonlyMap<string, AnyTensor> {
+  const found = Object.entries(arrays).filter(([name]) => name.startsWith("start/"));
+  return new Map(found.map(([name, array]) => [name.slice("start/".length).replace("_", "."), array]));
+}
 
 function batches(): Record<string, AnyTensor>[] {
   const { x, y } = vectors("batches");
