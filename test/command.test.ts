@@ -19,6 +19,7 @@ describe("help", () => {
     [["--help"]],
     [["audit", "--help"]],
     [["inspect", "--help"]],
+    [["certify", "--help"]],
     [["contract", "--help"]],
     [["probe", "--help"]],
   ])("%j", async (args) => {

@@ -18,6 +18,8 @@ export interface AttackSpace {
   inputs(x: Tensor): Tensor;
   /** Values of one sample back in the units of the contract. */
   toContractUnits(values: Float32Array): Float32Array;
+  /** A radius of this space in the units of the contract: one number, or one per feature. */
+  toContractRadius(epsilon: number): number | Float32Array;
   /** A classifier of the contract's units as one of this space. */
   around<C extends Classifier & Partial<GradientClassifier>>(classifier: C): C;
   /** What an attacker may do within these radii. */
@@ -44,6 +46,7 @@ export function attackSpaceOf(input: ContractInput, inputShape: Shape): AttackSp
       : [],
     inputs: (x) => (box ? tensor(x.shape, box.toUnit(x.data)) : x),
     toContractUnits: (values) => (box ? box.fromUnit(values) : values),
+    toContractRadius: (epsilon) => (box ? box.units.scale.map((scale) => epsilon * scale) : epsilon),
     around: (classifier) => (box ? box.around(classifier) : classifier),
     threat: (norm, epsilons) => ({ norm, epsilons, ...(mask && { mask }), ...(constraints && { constraints }) }),
   };

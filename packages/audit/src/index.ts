@@ -1,4 +1,5 @@
 export { audit, type InProcessOptions } from "./audit.ts";
+export { type CertificationReport, type CertifyEvent, type CertifyOptions, certifyModel } from "./certify-model.ts";
 export { checkContract } from "./check-contract.ts";
 export type { AttackRow } from "./checks/attacks/attack-row.ts";
 export { attackRows } from "./checks/attacks/index.ts";

@@ -1,9 +1,12 @@
 import { type Attack, threats } from "@casemate/attacks";
+import { DefenseError } from "@casemate/defenses";
+import { OnnxError } from "@casemate/onnx";
 import { accuracyCheck } from "./checks/accuracy.ts";
 import { adaptiveCheck, adaptiveId } from "./checks/adaptive.ts";
 import { attackCheck } from "./checks/attack.ts";
 import type { AttackRow } from "./checks/attacks/attack-row.ts";
 import { attackRows, rowsOf } from "./checks/attacks/index.ts";
+import { certifiedCheck } from "./checks/certified.ts";
 import type { Check } from "./checks/check.ts";
 import { corruptionsCheck } from "./checks/corruptions.ts";
 import { inspectionCheck } from "./checks/inspection.ts";
@@ -68,6 +71,7 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
   });
   const tried = rows.filter(isMain).map(({ id }) => id);
   const adapts = profile !== "quick" && !settings.attacks && setting.hasGradients;
+  const bounds = settings.attacks || profile === "quick" ? undefined : await boundsFor(subject, settings);
   const mainAttacks = adapts ? [...tried, adaptiveId] : tried;
   return {
     checks: [
@@ -87,16 +91,40 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
         ? [adaptiveCheck({ norm, epsilon: epsilons.at(-1)!, seed, attacks: tried, cost: total * ADAPTING })]
         : []),
       worstCaseCheck({ norm, epsilons, attacks: mainAttacks }),
+      ...(bounds?.check ? [bounds.check] : []),
     ],
     mainAttacks,
-    assumptions:
-      withoutRule.length > 0
-        ? [
-            `Without a gradient rule for ${withoutRule.join(", ")}, only attacks that need no gradients run.`,
-            ...assumptions,
-          ]
-        : assumptions,
+    assumptions: [
+      ...(withoutRule.length > 0
+        ? [`Without a gradient rule for ${withoutRule.join(", ")}, only attacks that need no gradients run.`]
+        : []),
+      ...assumptions,
+      ...(bounds?.obstacle === undefined ? [] : [`Nothing is certified: ${bounds.obstacle}.`]),
+    ],
   };
+}
+
+/** The row of certified bounds, or why there is none. */
+async function boundsFor(
+  subject: OpenSubject,
+  { profile, norm, epsilons, seed }: AuditSettings,
+): Promise<{ readonly check?: Check; readonly obstacle?: string }> {
+  if (subject.kind === "trees") return {}; // trees have their exact row
+  if (norm === "l0") return { obstacle: "bounds are for linf, l2 and l1, not for l0" };
+  const epsilon = epsilons.at(-1)!;
+  try {
+    const verifier = await subject.verifier("ibp", norm);
+    await verifier.dispose();
+    if (norm !== "linf" && typeof subject.ball(epsilon).epsilon !== "number") {
+      return { obstacle: `features have different ranges, and bounds in ${norm} are for one` };
+    }
+  } catch (error) {
+    if (error instanceof DefenseError || error instanceof OnnxError) return { obstacle: error.message };
+    throw error;
+  }
+  const limits = profile === "thorough" ? { samples: 500, seconds: 120 } : { samples: 50, seconds: 2 };
+  const samples = Math.min(subject.samples.length, limits.samples);
+  return { check: certifiedCheck({ norm, epsilon, samples, seed, seconds: limits.seconds }) };
 }
 
 /** At most so many samples are corrupted, 75 times each, or looked at with a patch. */

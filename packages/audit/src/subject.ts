@@ -11,12 +11,14 @@ import {
   type ThreatCurve,
 } from "@casemate/attacks";
 import type { Dataset, ReadOptions } from "@casemate/data";
+import { type Ball, type BoundMethod, openVerifier, type Verifier, type VerifierOptions } from "@casemate/defenses";
 import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
 import { sizeOf, type Tensor, takeRows } from "@casemate/tensor";
 import { attackSpaceOf } from "./attack-space.ts";
 import { chooseSamples } from "./checks/sample-choice.ts";
 import { contractFor } from "./contract-file.ts";
 import { AuditError } from "./errors.ts";
+import { mutableMask } from "./input-bounds.ts";
 import { modelReportOf, openModel } from "./inspect-model.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
 import type { PictureOptions } from "./picture.ts";
@@ -55,6 +57,12 @@ export interface OpenSubject {
   operatorsWithoutGradient(): Promise<readonly string[]>;
   /** Samples by their position, [samples, ...], in the space that attacks work in. */
   inputs(positions: readonly number[]): Tensor;
+  /** Samples by their position in the units of the contract, which bounds work in. */
+  contractInputs(positions: readonly number[]): Tensor;
+  /** The ball of a radius of the space that attacks work in, in the units of the contract. */
+  ball(epsilon: number): Ball;
+  /** Opens sound bounds of the model, anew each time. Throws a DefenseError UNSUPPORTED_MODEL where it cannot be bounded. */
+  verifier(method: BoundMethod, norm: VerifierOptions["norm"]): Promise<Verifier>;
   /** Values of one sample back in the units of the contract. */
   toContractUnits(values: Float32Array): Float32Array;
   classifier(): Promise<Classifier & Pick<OnnxClassifier, "edits">>;
@@ -107,21 +115,25 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
   const { bounds } = space;
   const kind = kindOf(input, model);
   const output = { output: contract.output.name, kind: contract.output.kind };
+  const mask = mutableMask(input);
+  const modelOptions: ClassifierOptions = {
+    bounds,
+    inputName: input.name,
+    inputShape,
+    output,
+    ...(layout && { layout }),
+    ...(input.normalisation && {
+      normalization: { mean: input.normalisation.mean, std: input.normalisation.standardDeviation },
+    }),
+    ...(options.threads !== undefined && { threads: options.threads }),
+  };
   const opened = new Map<boolean, Promise<OnnxClassifier>>();
   const open = (straightThrough: boolean): Promise<OnnxClassifier> => {
     const known = opened.get(straightThrough);
     if (known) return known;
     const opening = openWithTrees(model, kind, {
-      bounds,
+      ...modelOptions,
       straightThrough,
-      inputName: input.name,
-      inputShape,
-      output,
-      ...(layout && { layout }),
-      ...(input.normalisation && {
-        normalization: { mean: input.normalisation.mean, std: input.normalisation.standardDeviation },
-      }),
-      ...(options.threads !== undefined && { threads: options.threads }),
       ...(options.device !== undefined && { device: options.device }),
     }).then((classifier) => refuseOtherClasses(classifier, contract));
     opened.set(straightThrough, opening);
@@ -152,6 +164,9 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
         .filter(({ gradient }) => gradient === "none")
         .map((operator) => operator.name),
     inputs: (positions) => space.inputs(takeRows(samples.x, positions)),
+    contractInputs: (positions) => takeRows(samples.x, positions),
+    ball: (epsilon) => ({ epsilon: space.toContractRadius(epsilon), ...(mask && { mask }) }),
+    verifier: (method, norm) => openVerifier(model, { ...modelOptions, method, ...(norm && { norm }) }),
     toContractUnits: space.toContractUnits,
     classifier: scaled,
     gradientClassifier: scaled,

@@ -1,6 +1,7 @@
 import { version } from "@casemate/audit";
 import { Command } from "commander";
 import { auditCommand } from "./commands/audit.ts";
+import { certifyCommand } from "./commands/certify.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { probeCommand } from "./commands/probe.ts";
@@ -16,6 +17,7 @@ export function programFor(console: Console, args: readonly string[], finish: (c
   for (const command of [
     auditCommand(console, args, finish),
     inspectCommand(console),
+    certifyCommand(console, finish),
     contractCommand(console),
     probeCommand(console, finish),
   ]) {
