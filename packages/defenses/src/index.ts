@@ -15,4 +15,13 @@ export { mahalanobisDetector } from "./detectors/mahalanobis.ts";
 export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
+export { type Certificate, type CertifyEvent, type CertifyOptions, certify } from "./smoothing/certify.ts";
+export {
+  type PredictEvent,
+  type PredictOptions,
+  predict,
+  type SmoothedPrediction,
+} from "./smoothing/predict.ts";
+export { type RadiusPoint, radiusCurve } from "./smoothing/radius-curve.ts";
+export type { NoiseOptions } from "./smoothing/votes.ts";
 export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts";
