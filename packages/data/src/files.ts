@@ -49,7 +49,7 @@ export function decodeText(bytes: Uint8Array, where: string): string {
 export async function writeWhole(path: string, content: Uint8Array): Promise<void> {
   const unfinished = `${path}.${randomUUID()}.tmp`; // beside the file: a rename does not cross file systems
   try {
-    await writeFile(unfinished, content, { flag: "wx" });
+    await writeFile(unfinished, content, { flag: "wx", flush: true });
     await rename(unfinished, path);
   } catch (cause) {
     await rm(unfinished, { force: true }).catch(() => undefined);

@@ -24,4 +24,16 @@ export {
 } from "./smoothing/predict.ts";
 export { type RadiusPoint, radiusCurve } from "./smoothing/radius-curve.ts";
 export type { NoiseOptions } from "./smoothing/votes.ts";
+export type { Freezing } from "./training/freezing.ts";
 export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts";
+export type { Mixing } from "./training/mixing.ts";
+export { plainTraining } from "./training/plain-training.ts";
+export { type ScheduleName, schedules } from "./training/schedule.ts";
+export {
+  type EpochReport,
+  type TrainingEvent,
+  type TrainingResult,
+  type TrainOptions,
+  train,
+} from "./training/train.ts";
+export type { LabelledSamples } from "./training/validate.ts";

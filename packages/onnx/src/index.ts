@@ -36,6 +36,7 @@ export { runtimeVersion } from "./runtime-version.ts";
 export { type Device, openSession, type Session, type SessionOptions } from "./session.ts";
 export { openTrainer } from "./training/open-trainer.ts";
 export type { Optimizer } from "./training/optimizer.ts";
+export { trainableWeights } from "./training/trainable-weights.ts";
 export type { Trainer, TrainerOptions, TrainingStep } from "./training/trainer.ts";
 export { type TrainingGraph, trainingGraph } from "./training/training-graph.ts";
 export { withWeights } from "./training/with-weights.ts";

@@ -27,7 +27,7 @@ export interface ForwardModel extends LogitsModel {
 
 /**
  * Prepares a model: operators in their present form, logits as its output, the batch free where that changes nothing, the
- * normalisation of the data inside, `weights` as inputs. Throws an AttackError UNSUPPORTED_MODEL or SHAPE_MISMATCH.
+ * normalisation of the data inside, `weights` as inputs, initializers in `keep` as they are. Throws an AttackError UNSUPPORTED_MODEL or SHAPE_MISMATCH.
  */
 export async function forwardModel(
   model: Model,
@@ -35,13 +35,14 @@ export async function forwardModel(
     ClassifierOptions,
     "bounds" | "inputName" | "inputShape" | "layout" | "normalization" | "output" | "weights"
   >,
+  keep: readonly string[] = [],
 ): Promise<ForwardModel> {
   const input = chooseInput(model, options.inputName);
   const inputShape = options.inputShape ?? declaredShape(input);
   const trial = tensor([1, ...inputShape], middleOf(options.bounds, sizeOf(inputShape)));
   const sample = { [input.name]: fromFloat32(trial, input.dtype) };
   const live = [...(options.weights?.keys() ?? [])];
-  const exposed = exposeLogits(await prepare(model, live, sample), options.output);
+  const exposed = exposeLogits(await prepare(model, [...live, ...keep], sample), options.output);
   const scoring = withInferredTypes(exposed.model);
   const freed = await freeBatch(scoring);
   const fixed = freed ? undefined : input.shape?.[0];

@@ -49,4 +49,6 @@ export interface TrainingState {
   readonly rate: number;
   /** Position in the whole training, from 0 to 1. */
   readonly progress: number;
+  /** What the method keeps from one step to the next, by name; empty at first, and part of every checkpoint. */
+  readonly memory: Map<string, Tensor>;
 }

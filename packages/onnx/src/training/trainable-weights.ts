@@ -5,7 +5,7 @@ import type { Graph } from "../model.ts";
  * The initializers that a graph holds as weights: float32 numbers at the places of an operator where weights stand. Constants that a
  * formula is written with (a factor, an epsilon, a bound) are none. Names given by the user are checked and taken as they are.
  */
-export function trainableWeights(graph: Graph, names: readonly string[] | undefined): readonly string[] {
+export function trainableWeights(graph: Graph, names?: readonly string[]): readonly string[] {
   for (const name of names ?? []) {
     if (!graph.initializers.has(name)) {
       throw new OnnxError("SHAPE_MISMATCH", `trainable: expected the name of a weight, got '${name}'`);
