@@ -16,7 +16,7 @@ describe("a million numbers of the ziggurat", () => {
     expect(kolmogorov(sorted) * Math.sqrt(count)).toBeLessThan(1.95); // passed by all but one sample in a thousand
   });
 
-  test("fail that test if the ends of the layers are a little off, so that it can fail", () => {
+  test("fail that test when they are half a per cent too large, so that it can fail", () => {
     expect(kolmogorov(sorted.map((value) => value * 1.005)) * Math.sqrt(count)).toBeGreaterThan(1.95);
   });
 
