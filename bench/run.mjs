@@ -1,7 +1,17 @@
-// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing.
+// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds.
 import { run, setUp } from "../set-up.mjs";
 
-const all = ["gradient-cost", "pgd", "memory", "minimum-norm", "peers", "decision", "autoattack", "smoothing"];
+const all = [
+  "gradient-cost",
+  "pgd",
+  "memory",
+  "minimum-norm",
+  "peers",
+  "decision",
+  "autoattack",
+  "smoothing",
+  "bounds",
+];
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !all.includes(name));
 if (unknown.length > 0) {

@@ -194,4 +194,4 @@ function blockSizeOf(network: Network, targets: readonly Target[]): number {
 }
 
 /** Numbers of the coefficients of a run, about: so many stay in the processor's cache. */
-const LARGEST_ROWS = 2 ** 21;
+const LARGEST_ROWS = 2 ** 22;
