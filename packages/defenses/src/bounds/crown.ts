@@ -1,5 +1,5 @@
 import { type Feeds, openSession, type Session, type Value } from "@casemate/onnx";
-import { type Tensor, tensor } from "@casemate/tensor";
+import { type AnyTensor, sizeOf, type Tensor, tensor } from "@casemate/tensor";
 import { optimiseSlopes } from "./alpha-crown.ts";
 import type { CertifiedBall } from "./ball.ts";
 import { ballFeeds } from "./ball-feeds.ts";
@@ -105,21 +105,30 @@ export async function openCrown(
     interval: { readonly lower: Tensor; readonly upper: Tensor },
     feeds: Feeds,
   ): Promise<void> {
-    const units = bendsOnlyAtZero ? bentUnits(interval) : allUnits(network.widthOf(name));
-    if (units.length === 0) return;
     const batch = interval.lower.shape[0]!;
     const width = network.widthOf(name);
     const session = await unitsSession(name, index);
-    const size = Math.max(1, Math.floor(LARGEST_ROWS / (2 * batch * network.widest)));
-    for (let start = 0; start < units.length; start += size) {
-      const part = units.slice(start, start + size);
-      const wide = { dtype: "int64", shape: [part.length], data: BigInt64Array.from(part, BigInt) } as const;
-      const { bound } = await session.run({ ...fedTo(session, feeds), units: wide });
-      const { data } = bound as Tensor;
-      for (let i = 0; i < batch; i++) {
-        for (const [k, unit] of part.entries()) {
-          interval.lower.data[i * width + unit] = data[i * 2 * part.length + k]!;
-          interval.upper.data[i * width + unit] = -data[(2 * i + 1) * part.length + k]!;
+    const given = fedTo(session, feeds);
+    const rows = Math.max(1, Math.floor(LARGEST_ROWS / (2 * network.widest)));
+    const samples = Math.max(1, Math.floor(rows / width));
+    for (let from = 0; from < batch; from += samples) {
+      const to = Math.min(batch, from + samples);
+      const units = bendsOnlyAtZero ? bentUnits(interval, from, to) : allUnits(width);
+      const part = Object.fromEntries(
+        Object.entries(given).map(([key, feed]) => [key, samplesOf(feed, from, to, batch)]),
+      );
+      const size = Math.max(1, Math.floor(rows / (to - from)));
+      for (let start = 0; start < units.length; start += size) {
+        const some = units.slice(start, start + size);
+        const wide = { dtype: "int64", shape: [some.length], data: BigInt64Array.from(some, BigInt) } as const;
+        const { bound } = await session.run({ ...part, units: wide });
+        const { data } = bound as Tensor;
+        for (let i = from; i < to; i++) {
+          const row = 2 * (i - from) * some.length;
+          for (const [k, unit] of some.entries()) {
+            interval.lower.data[i * width + unit] = data[row + k]!;
+            interval.upper.data[i * width + unit] = -data[row + some.length + k]!;
+          }
         }
       }
     }
@@ -173,15 +182,21 @@ function targetsOf(network: Network): readonly Target[] {
   return [...targets].map(([name, bendsOnlyAtZero]) => ({ name, bendsOnlyAtZero }));
 }
 
-/** The units that are on both sides of 0 in some sample. */
-function bentUnits({ lower, upper }: { readonly lower: Tensor; readonly upper: Tensor }): number[] {
-  const batch = lower.shape[0]!;
-  const width = lower.data.length / batch;
+/** The units that are on both sides of 0 in some sample from `from` to before `to`. */
+function bentUnits({ lower, upper }: { readonly lower: Tensor; readonly upper: Tensor }, from: number, to: number) {
+  const width = lower.data.length / lower.shape[0]!;
   const isBent = new Uint8Array(width);
-  for (let i = 0; i < lower.data.length; i++) {
+  for (let i = from * width; i < to * width; i++) {
     if (lower.data[i]! < 0 && upper.data[i]! > 0) isBent[i % width] = 1;
   }
   return allUnits(width).filter((unit) => isBent[unit] === 1);
+}
+
+/** Some samples of what is fed for a whole block; what is the same for all samples as it is. */
+function samplesOf(feed: AnyTensor, from: number, to: number, batch: number): AnyTensor {
+  if (feed.dtype !== "float32" || feed.shape[0] !== batch) return feed;
+  const width = sizeOf(feed.shape.slice(1));
+  return tensor([to - from, ...feed.shape.slice(1)], feed.data.subarray(from * width, to * width));
 }
 
 const allUnits = (width: number): number[] => Array.from({ length: width }, (_, unit) => unit);
@@ -190,8 +205,13 @@ const nameOf = (index: number, end: "lower" | "upper"): string => `known/${index
 
 function blockSizeOf(network: Network, targets: readonly Target[]): number {
   const units = Math.max(1, ...targets.map(({ name }) => network.widthOf(name)));
-  return Math.max(1, Math.min(64, Math.floor(LARGEST_ROWS / (2 * units * network.widest))));
+  const byMargins = LARGEST_ROWS / (network.classes * network.widest);
+  const byWork = LARGEST_WORK / (2 * units * network.widest);
+  return Math.max(1, Math.min(256, Math.floor(Math.min(byMargins, byWork))));
 }
 
 /** Numbers of the coefficients of a run, about: so many stay in the processor's cache. */
-const LARGEST_ROWS = 2 ** 22;
+const LARGEST_ROWS = 2 ** 21;
+
+/** Numbers of all coefficients of a block, about: a time limit is looked at between blocks. */
+const LARGEST_WORK = 2 ** 26;
