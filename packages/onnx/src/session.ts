@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly device?: Device;
   /** Fuse and reorder operators; on unless a test needs the graph as written. */
   readonly optimize?: boolean;
+  /** Whether other sessions run between the runs of this one: its threads then rest at once instead of waiting busily for more. */
+  readonly alternates?: boolean;
 }
 
 /** A model made ready to run. Small on purpose, so that another runtime can stand behind it. */
@@ -115,13 +117,20 @@ class RuntimeSession implements Session {
   }
 }
 
-function runtimeOptions({ threads, device = "cpu", optimize = true }: SessionOptions, folder: string | undefined) {
+function runtimeOptions(
+  { threads, device = "cpu", optimize = true, alternates = false }: SessionOptions,
+  folder: string | undefined,
+) {
+  const session = {
+    ...(folder && { model_external_initializers_file_folder_path: folder }),
+    ...(alternates && { force_spinning_stop: "1" }),
+  };
   return {
     executionProviders: [device],
     graphOptimizationLevel: optimize ? "all" : "disabled",
     logSeverityLevel: 4, // fatal ones: errors are thrown, and must not also mix with the command's output
     ...(threads !== undefined && { intraOpNumThreads: threads }),
-    ...(folder && { extra: { session: { model_external_initializers_file_folder_path: folder } } }),
+    extra: { session },
   } satisfies InferenceSession.SessionOptions;
 }
 

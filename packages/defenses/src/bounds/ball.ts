@@ -18,20 +18,27 @@ export interface CertifiedBall {
  */
 export function boxAround(x: Tensor, ball: CertifiedBall, rounding: Rounding): { lower: Tensor; upper: Tensor } {
   const width = sizeOf(x.shape.slice(1));
-  const lower = new Float32Array(x.data.length);
-  const upper = new Float32Array(x.data.length);
   const isOutward = rounding === "outward";
   const at = (side: number | Float32Array, j: number) => (typeof side === "number" ? side : side[j]!);
-  for (let i = 0; i < x.data.length; i++) {
-    const j = i % width;
-    const value = x.data[i]!;
-    const reach = ball.mask?.[j] === 0 ? 0 : at(ball.epsilon, j) * (isOutward ? 1 + 2e-5 : 1);
-    const [least, most] = [at(ball.bounds.lower, j), at(ball.bounds.upper, j)];
-    const slack = isOutward && reach > 0 ? 1e-6 : 0;
-    const low = Math.min(Math.max(value - reach, least - slack * Math.abs(least)), value);
-    const high = Math.max(Math.min(value + reach, most + slack * Math.abs(most)), value);
-    lower[i] = isOutward ? below(low) : low;
-    upper[i] = isOutward ? above(high) : high;
+  const reach = new Float64Array(width);
+  const least = new Float64Array(width);
+  const most = new Float64Array(width);
+  for (let j = 0; j < width; j++) {
+    reach[j] = ball.mask?.[j] === 0 ? 0 : at(ball.epsilon, j) * (isOutward ? 1 + 2e-5 : 1);
+    const slack = isOutward && reach[j]! > 0 ? 1e-6 : 0;
+    least[j] = at(ball.bounds.lower, j) - slack * Math.abs(at(ball.bounds.lower, j));
+    most[j] = at(ball.bounds.upper, j) + slack * Math.abs(at(ball.bounds.upper, j));
+  }
+  const lower = new Float32Array(x.data.length);
+  const upper = new Float32Array(x.data.length);
+  for (let start = 0; start < x.data.length; start += width) {
+    for (let j = 0; j < width; j++) {
+      const value = x.data[start + j]!;
+      const low = Math.min(Math.max(value - reach[j]!, least[j]!), value);
+      const high = Math.max(Math.min(value + reach[j]!, most[j]!), value);
+      lower[start + j] = isOutward ? below(low) : low;
+      upper[start + j] = isOutward ? above(high) : high;
+    }
   }
   return { lower: tensor(x.shape, lower), upper: tensor(x.shape, upper) };
 }

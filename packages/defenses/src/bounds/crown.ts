@@ -19,7 +19,7 @@ export async function openCrown(
   network: Network,
   { norm, rounding, threads, optimises }: BoundSettings & { readonly optimises: boolean },
 ): Promise<BlockBounds> {
-  const options = threads === undefined ? {} : { threads };
+  const options = { alternates: true, ...(threads !== undefined && { threads }) };
   const targets = targetsOf(network);
   const sessions = new Map<string, Promise<Session>>();
   const sessionOf = (key: string, write: (bounds: BoundGraph) => Readonly<Record<string, Value>>): Promise<Session> => {
