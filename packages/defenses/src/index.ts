@@ -15,6 +15,8 @@ export { mahalanobisDetector } from "./detectors/mahalanobis.ts";
 export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
+export { crownIbpTraining } from "./methods/crown-ibp.ts";
+export { type IbpOptions, ibpTraining } from "./methods/ibp.ts";
 export { type Certificate, type CertifyEvent, type CertifyOptions, certify } from "./smoothing/certify.ts";
 export {
   type PredictEvent,

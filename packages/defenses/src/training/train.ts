@@ -107,7 +107,7 @@ export interface TrainingResult {
 /**
  * Trains any ONNX classifier: returns it with other numbers, the same inputs and outputs. The order of the samples and all
  * draws follow from the seed, so a training that is resumed from a checkpoint ends with the same bits. The best epoch is the
- * one with the highest robust accuracy, then clean accuracy, on the validation samples. Throws a DefenseError, and
+ * one with the highest robust accuracy, then clean accuracy, on the validation samples, of those after the ramp. Throws a DefenseError, and
  * OnnxError or AttackError for models that cannot be trained.
  */
 export async function* train(
@@ -463,6 +463,7 @@ class TrainingSession {
 }
 
 function isBetter(report: EpochReport, other: EpochReport): boolean {
+  if (report.epsilon !== other.epsilon) return report.epsilon > other.epsilon; // before its end, a ramp asks for less
   const [robust, otherRobust] = [report.robust ?? 0, other.robust ?? 0];
   return robust === otherRobust ? report.correct > other.correct : robust > otherRobust;
 }
