@@ -83,8 +83,11 @@ async function* certifySubject(
     );
   }
   const deadline = timeLimit === undefined ? Infinity : performance.now() + timeLimit * 1000;
-  const methods: readonly BoundMethod[] =
-    method === "auto" ? ["ibp", "crown", "alpha-crown"] : isExact ? [] : [method as BoundMethod];
+  const methods: readonly BoundMethod[] = isExact
+    ? []
+    : method === "auto"
+      ? ["ibp", "crown", "alpha-crown"]
+      : [method as BoundMethod];
   const steps = certify(subject, { norm, epsilon, methods, samples, deadline, signal });
   let next = await steps.next();
   while (!next.done) {

@@ -167,3 +167,22 @@ test("other seeds choose other samples, the same seed the same", async () => {
   const others = await Promise.all([2, 3, 4, 5].map(chosen));
   expect(others.some((other) => other !== first)).toBe(true);
 });
+
+test("what bounds certify is what geometry says, and what the attacks leave standing", async () => {
+  const { report } = await run("linear.onnx", { profile: "standard", epsilons: [0.2] });
+  const { status, metrics, notes } = find(report, "certified");
+  expect(status).toBe("completed");
+  expect(metrics).toMatchObject([
+    { name: "accuracy.certified", count: 2, of: 5 },
+    { name: "accuracy.attacked", count: 2, of: 5 },
+    { name: "accuracy.undecided", count: 0, of: 5 },
+  ]);
+  expect(notes?.[0]).toContain("lies between 2 certified and 2 that no attack broke");
+});
+
+test("a model that cannot be bounded has no certified row, and the report says why", async () => {
+  const { report } = await run("compress.onnx", { profile: "standard", epsilons: [0.2] });
+  const [{ checks, assumptions }] = report.subjects as [AuditReport["subjects"][number]];
+  expect(checks.some(({ id }) => id === "certified")).toBe(false);
+  expect(assumptions.some((each) => each.startsWith("Nothing is certified: ") && each.includes("Compress"))).toBe(true);
+});

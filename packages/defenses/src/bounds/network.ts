@@ -80,7 +80,7 @@ function networkOf({ model, seen, inputName, outputName, inputShape }: Parts): N
   const reached = model.graph.nodes.filter((node) => {
     const isReached = !fromShapes.has(node.outputs[0]!) && node.inputs.some((name) => onPath.has(name));
     if (isReached) {
-      onPath.add(node.outputs[0]!);
+      for (const name of node.outputs) if (name) onPath.add(name);
       const isLinear = operatorOf(node)?.type === "linear";
       if (isLinear && node.inputs.every((name) => !onPath.has(name) || affine.has(name))) affine.add(node.outputs[0]!);
     }
@@ -88,6 +88,7 @@ function networkOf({ model, seen, inputName, outputName, inputShape }: Parts): N
   });
   const path = neededFor(outputName, reached);
   refuseUnknown(path);
+  if (!onPath.has(outputName)) refuse("expected logits that depend on the input, got some that do not");
   const input = seen.value(inputName);
   const batch = input.shape![0]!;
   const site = (graph: GraphBuilder, node: Node, dys: readonly Value[] = []): Site =>
