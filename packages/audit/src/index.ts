@@ -12,6 +12,7 @@ export { evaluateGate, type Gate, parseGate } from "./gate.ts";
 export { boundsOf, mutableMask } from "./input-bounds.ts";
 export { inspectModel } from "./inspect-model.ts";
 export { renderJunit } from "./junit.ts";
+export type { Accuracy, PairedAccuracy } from "./measure-robustness.ts";
 export type { AuditOptions, SubjectSpec } from "./options.ts";
 export { renderHtml, type WrittenReports, writeReports } from "./output.ts";
 export { auditInChild, type ChildOptions } from "./parent/audit-in-child.ts";
@@ -22,6 +23,14 @@ export { AuditReport, type CheckReport, type ModelReport, type SubjectReport } f
 export { renderSarif } from "./sarif.ts";
 export { Contract } from "./schemas/contract.ts";
 export { GateFile } from "./schemas/gate.ts";
+export {
+  type ArchitectureName,
+  type TrainedModel,
+  type TrainingReport,
+  type TrainModelEvent,
+  type TrainModelOptions,
+  trainModel,
+} from "./train-model.ts";
 export { NORMS, type Verdict, verdictOf } from "./verdict.ts";
 export { version } from "./version.ts";
 export { prepareFolder, writeFileWhole } from "./write-file.ts";

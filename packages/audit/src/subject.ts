@@ -16,6 +16,7 @@ import { exposeLogits, type Model, operatorsOf, prepare } from "@casemate/onnx";
 import { sizeOf, type Tensor, takeRows } from "@casemate/tensor";
 import { attackSpaceOf } from "./attack-space.ts";
 import { chooseSamples } from "./checks/sample-choice.ts";
+import { classifierOptionsOf } from "./classifier-options.ts";
 import { contractFor } from "./contract-file.ts";
 import { AuditError } from "./errors.ts";
 import { mutableMask } from "./input-bounds.ts";
@@ -109,24 +110,13 @@ interface Parts {
 function subjectOf({ name, path, model, contract, assumptions, samples }: Parts, options: AuditOptions): OpenSubject {
   const input = contract.inputs[0]!;
   const inputShape = samples.x.shape.slice(1);
-  const layout = input.layout && (input.layout === "NCHW" ? "channels-first" : "channels-last");
   const width = sizeOf(inputShape);
   const space = attackSpaceOf(input, inputShape);
   const { bounds } = space;
   const kind = kindOf(input, model);
   const output = { output: contract.output.name, kind: contract.output.kind };
   const mask = mutableMask(input);
-  const modelOptions: ClassifierOptions = {
-    bounds,
-    inputName: input.name,
-    inputShape,
-    output,
-    ...(layout && { layout }),
-    ...(input.normalisation && {
-      normalization: { mean: input.normalisation.mean, std: input.normalisation.standardDeviation },
-    }),
-    ...(options.threads !== undefined && { threads: options.threads }),
-  };
+  const modelOptions = classifierOptionsOf(contract, inputShape, options.threads);
   const opened = new Map<boolean, Promise<OnnxClassifier>>();
   const open = (straightThrough: boolean): Promise<OnnxClassifier> => {
     const known = opened.get(straightThrough);
@@ -156,7 +146,7 @@ function subjectOf({ name, path, model, contract, assumptions, samples }: Parts,
     labels: samples.labels,
     samples: chooseSamples(samples.labels.length, options.samples ?? samples.labels.length, options.seed ?? 0),
     width,
-    shape: { inputShape, ...(layout && { layout }) },
+    shape: { inputShape, ...(modelOptions.layout && { layout: modelOptions.layout }) },
     rangeWidth: space.rangeWidth,
     threat: space.threat,
     operatorsWithoutGradient: async () =>

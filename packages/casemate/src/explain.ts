@@ -1,5 +1,7 @@
+import { AttackError } from "@casemate/attacks";
 import { AuditError, type AuditErrorCode } from "@casemate/audit";
 import { DataError } from "@casemate/data";
+import { DefenseError } from "@casemate/defenses";
 import { OnnxError } from "@casemate/onnx";
 import type { ExitCode } from "./exit-code.ts";
 
@@ -17,7 +19,9 @@ export function explain(error: unknown): Explanation {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const isInput =
     error instanceof OnnxError ||
+    error instanceof AttackError ||
     error instanceof DataError ||
+    error instanceof DefenseError ||
     (error instanceof AuditError && !FAILURES.has(error.code));
   return { code: isInput ? 2 : 3, message, stack };
 }

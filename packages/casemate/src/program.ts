@@ -3,8 +3,10 @@ import { Command } from "commander";
 import { auditCommand } from "./commands/audit.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { contractCommand } from "./commands/contract.ts";
+import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { probeCommand } from "./commands/probe.ts";
+import { trainCommand } from "./commands/train.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-code.ts";
 
@@ -20,6 +22,8 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     certifyCommand(console, finish),
     contractCommand(console),
     probeCommand(console, finish),
+    trainCommand(console, finish),
+    hardenCommand(console, finish),
   ]) {
     program.addCommand(command);
   }
@@ -42,5 +46,6 @@ Examples:
   casemate inspect model.onnx
   casemate contract model.onnx --data samples.npz --out model.contract.json
   casemate audit model.onnx --data samples.npz --epsilon 8/255
+  casemate harden model.onnx --data train.npz --validation validation.npz --epsilon 8/255 --out hardened.onnx
   casemate probe http://localhost:8080/v2/models/name --data samples.npz --epsilon 8/255 --queries 20000
 `;

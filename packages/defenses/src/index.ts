@@ -17,6 +17,19 @@ export { rejectingModel } from "./detectors/rejecting-model.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
 export { crownIbpTraining } from "./methods/crown-ibp.ts";
 export { type IbpOptions, ibpTraining } from "./methods/ibp.ts";
+export { type AwpOptions, awp } from "./methods/awp.ts";
+export { type DistillationOptions, distillation } from "./methods/distillation.ts";
+export { ensembleTraining } from "./methods/ensemble.ts";
+export { type FastTrainingOptions, fastTraining } from "./methods/fast.ts";
+export { type FgsmTrainingOptions, fgsmTraining } from "./methods/fgsm.ts";
+export { type FreeTrainingOptions, freeTraining } from "./methods/free.ts";
+export { type GaussianTrainingOptions, gaussianTraining } from "./methods/gaussian.ts";
+export { type MethodName, type MethodOptions, type MethodRow, trainingMethods } from "./methods/index.ts";
+export { type MartOptions, mart } from "./methods/mart.ts";
+export { type PgdTrainingOptions, pgdTraining } from "./methods/pgd.ts";
+export { type SmoothAdvOptions, smoothAdv } from "./methods/smooth-adv.ts";
+export { tabularTraining } from "./methods/tabular.ts";
+export { type TradesOptions, trades } from "./methods/trades.ts";
 export { type Certificate, type CertifyEvent, type CertifyOptions, certify } from "./smoothing/certify.ts";
 export {
   type PredictEvent,

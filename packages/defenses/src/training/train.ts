@@ -36,7 +36,12 @@ export interface TrainOptions {
   /** Share of the training over which the learning rate rises from 0. */
   readonly warmUp?: number;
   /** The ball that the model is trained, and validated, against; none if absent. */
-  readonly ball?: ThreatOptions & { readonly norm: BallNorm; readonly epsilon: number };
+  readonly ball?: ThreatOptions & {
+    readonly norm: BallNorm;
+    readonly epsilon: number;
+    /** What epsilon is multiplied by for each feature, where features have different units; 1 if absent. */
+    readonly scale?: Float32Array;
+  };
   /** Share of the training over which epsilon rises from 0. */
   readonly ramp?: number;
   /** Probability that is spread evenly over all classes; 0 unless stated. */
@@ -55,7 +60,13 @@ export interface TrainOptions {
   readonly timeLimit?: number;
   readonly seed?: number;
   /** Where to write checkpoints: after each epoch, and within one when `everySeconds` have passed since the last. */
-  readonly checkpoint?: { readonly path: string; readonly everySeconds?: number; readonly resume?: boolean };
+  readonly checkpoint?: {
+    readonly path: string;
+    readonly everySeconds?: number;
+    readonly resume?: boolean;
+    /** What else the numbers follow from, such as the options of the method: a run resumes only with the same. */
+    readonly about?: string;
+  };
   /** Ends in good order after the present step. */
   readonly signal?: AbortSignal;
 }
@@ -336,7 +347,7 @@ class TrainingSession {
       classifier: this.#classifier,
       input: this.#input,
       threat: this.#threatAt(progress),
-      rate: learningRateAt(progress, settings),
+      rate: learningRateAt((step + 0.5) / steps, settings),
       progress,
       memory: this.#memory,
     };
@@ -373,7 +384,7 @@ class TrainingSession {
         : await openClassifier(this.#model, { ...this.#settings.classifier, weights });
     let counts: Validation;
     try {
-      counts = await validate(classifier, validation, ball, seed);
+      counts = await validate(classifier, validation, ball.epsilon > 0 ? this.#threatAt(1) : undefined, seed);
     } finally {
       if (classifier !== this.#classifier) await classifier.dispose();
     }
@@ -452,8 +463,9 @@ class TrainingSession {
   }
 
   #threatAt(progress: number): Threat {
-    const { norm, epsilon, ...rest } = this.#settings.ball;
-    return threats[norm](epsilon * this.#ramped(progress), rest);
+    const { norm, epsilon, scale, ...rest } = this.#settings.ball;
+    const radius = epsilon * this.#ramped(progress);
+    return threats[norm](scale ? scale.map((each) => radius * each) : radius, rest);
   }
 
   #ramped(progress: number): number {
@@ -482,7 +494,7 @@ function fingerprintOf(
   { graph }: Model,
   data: LabelledSamples,
   validation: LabelledSamples,
-  { method = plainTraining(), checkpoint: _, signal: __, timeLimit: ___, validation: ____, ...settings }: TrainOptions,
+  { method = plainTraining(), checkpoint, signal: __, timeLimit: ___, validation: ____, ...settings }: TrainOptions,
 ): string {
   const hash = createHash("sha256");
   const add = ({ data: numbers }: AnyTensor | { data: Int32Array }) => {
@@ -499,7 +511,7 @@ function fingerprintOf(
   }
   hash.update(JSON.stringify(graph.nodes.map(({ op, inputs, outputs }) => [op, inputs, outputs])));
   hash.update(
-    JSON.stringify({ method: method.name, ...settings }, (_key, value) =>
+    JSON.stringify({ method: method.name, about: checkpoint?.about, ...settings }, (_key, value) =>
       ArrayBuffer.isView(value) ? [...(value as Float32Array)] : value,
     ),
   );

@@ -1,4 +1,4 @@
-import { type BallNorm, type GradientClassifier, pgd, run } from "@casemate/attacks";
+import { type GradientClassifier, pgd, run, type Threat } from "@casemate/attacks";
 import { type Tensor, takeRows } from "@casemate/tensor";
 
 /** Samples with their true classes. */
@@ -20,16 +20,16 @@ export interface Validation {
 export async function validate(
   classifier: GradientClassifier,
   { x, labels }: LabelledSamples,
-  { norm, epsilon }: { readonly norm: BallNorm; readonly epsilon: number },
+  threat: Threat | undefined,
   seed: number,
 ): Promise<Validation> {
   const of = labels.length;
-  if (epsilon === 0) {
+  if (!threat) {
     const { data } = await classifier.logits(x);
     return { correct: countCorrect(data, labels, classifier.classes), robust: undefined, of };
   }
   const attack = pgd({ steps: 10, stepSize: 0.25 });
-  const { curve } = await run(classifier, x, [...labels], { norm, epsilons: [epsilon] }, { attack, seed });
+  const { curve } = await run(classifier, x, [...labels], threat, { attack, seed });
   const { wrong, robust } = curve[0]!;
   return { correct: of - wrong, robust, of };
 }
