@@ -21,6 +21,8 @@ describe("help", () => {
     [["inspect", "--help"]],
     [["certify", "--help"]],
     [["contract", "--help"]],
+    [["harden", "--help"]],
+    [["train", "--help"]],
     [["probe", "--help"]],
   ])("%j", async (args) => {
     const { code, stdout, stderr } = await casemate(args);
