@@ -1,12 +1,14 @@
 import type { Classifier, GradientClassifier } from "@casemate/attacks";
 import type { TrainingMethod } from "../training/method.ts";
 import { plainTraining } from "../training/plain-training.ts";
+import { crownIbpTraining } from "./crown-ibp.ts";
 import { distillation } from "./distillation.ts";
 import { ensembleTraining } from "./ensemble.ts";
 import { fastTraining } from "./fast.ts";
 import { fgsmTraining } from "./fgsm.ts";
 import { freeTraining } from "./free.ts";
 import { gaussianTraining } from "./gaussian.ts";
+import { ibpTraining } from "./ibp.ts";
 import { mart } from "./mart.ts";
 import { pgdTraining } from "./pgd.ts";
 import { smoothAdv } from "./smooth-adv.ts";
@@ -103,6 +105,18 @@ export const trainingMethods = {
     source: "Salman et al., 2019",
     needsEpsilon: true,
     create: smoothAdv,
+  },
+  ibp: {
+    summary: "on worst cases that intervals bound, so that certificates come out",
+    source: "Gowal et al., 2018",
+    needsEpsilon: true,
+    create: () => ibpTraining(),
+  },
+  "crown-ibp": {
+    summary: "as ibp, by linear bounds at first",
+    source: "Zhang et al., 2020",
+    needsEpsilon: true,
+    create: () => crownIbpTraining(),
   },
   distillation: {
     summary: "defensive distillation, broken, for study",

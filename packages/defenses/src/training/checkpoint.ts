@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { readNpz, writeNpz } from "@casemate/data";
@@ -35,14 +36,16 @@ export async function writeCheckpoint(path: string, checkpoint: Checkpoint): Pro
   const { fingerprint, position, history } = checkpoint;
   const text = JSON.stringify({ format: FORMAT, fingerprint, position, history });
   const about = new TextEncoder().encode(text);
-  await writeNpz(path, {
+  const arrays: Record<string, AnyTensor> = {
     about: { dtype: "uint8", shape: [about.length], data: about },
     ...Object.fromEntries(
       parts.flatMap((part) =>
         [...checkpoint[part]].map(([name, value]) => [`${part}/${encodeURIComponent(name)}`, value]),
       ),
     ),
-  });
+  };
+  const digest = digestOf(Object.entries(arrays));
+  await writeNpz(path, { ...arrays, digest: { dtype: "uint8", shape: [digest.length], data: digest } });
 }
 
 /**
@@ -55,6 +58,9 @@ export async function readCheckpoint(path: string, fingerprint: string): Promise
   const arrays = await readNpz(path, MAXIMUM_BYTES).catch((cause: unknown) => {
     throw damaged(path, cause instanceof Error ? cause.message : String(cause), cause);
   });
+  const digest = arrays.get("digest")?.data;
+  arrays.delete("digest");
+  if (!digest || !digestOf(arrays).equals(digest as Uint8Array)) throw damaged(path, "one whose digest is another");
   const about = aboutOf(arrays, path);
   if (about.fingerprint !== fingerprint) {
     throw new DefenseError(
@@ -96,6 +102,16 @@ function aboutOf(
     throw damaged(path, "no description that can be read", cause);
   }
   throw damaged(path, "a file of another format");
+}
+
+/** Of names and numbers: the checksums of the file's format leave out the names. */
+function digestOf(arrays: Iterable<readonly [string, AnyTensor]>): Buffer {
+  const hash = createHash("sha256");
+  for (const [name, { dtype, shape, data }] of arrays) {
+    const { buffer, byteOffset, byteLength } = data as Float32Array;
+    hash.update(`${name} ${dtype} [${shape}] ${byteLength}\n`).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest();
 }
 
 function damaged(path: string, got: string, cause?: unknown): DefenseError {

@@ -2,7 +2,16 @@ import { linf, openClassifier } from "@casemate/attacks";
 import { type LossSubgraph, openTrainer } from "@casemate/onnx";
 import { type Tensor, tensor } from "@casemate/tensor";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { awp, type MethodName, mlp, type TrainingMethod, train, trainingMethods } from "../../src/index.ts";
+import {
+  awp,
+  type MethodName,
+  type MethodOptions,
+  type MethodRow,
+  mlp,
+  type TrainingMethod,
+  train,
+  trainingMethods,
+} from "../../src/index.ts";
 import type { Batch, TrainingState } from "../../src/training/method.ts";
 import { blobs, smallModel, unit } from "../training/blobs.ts";
 
@@ -62,7 +71,7 @@ test("on a linear model the worst point is a whole epsilon against the differenc
 });
 
 test("adversarial weight perturbation takes its step at moved weights, and moves them back", async () => {
-  const plain = trainingMethods.plain.create({});
+  const plain = trainingMethods.plain.create();
   const still = await oneStep(awp(plain, { gamma: 0 }));
   const base = await oneStep(plain);
   expect(still.weights.after).toEqual(base.weights.after);
@@ -81,17 +90,24 @@ test.each<[string, () => TrainingMethod, string]>([
     () => trainingMethods.distillation.create({ temperature: 0 }),
     "distillation: expected a temp",
   ],
-  ["a negative gamma", () => awp(trainingMethods.plain.create({}), { gamma: -1 }), "awp: expected a gamma from 0"],
+  ["a negative gamma", () => awp(trainingMethods.plain.create(), { gamma: -1 }), "awp: expected a gamma from 0"],
 ])("%s is refused", (_, create, message) => {
   expect(create).toThrow(message);
 });
 
+/** Milder than the defaults where eight epochs on a plane are too few for these. */
+const options: Partial<Record<MethodName, MethodOptions>> = {
+  gaussian: { sigma: 0.05 },
+  "smooth-adv": { sigma: 0.05 },
+  distillation: { temperature: 2 },
+};
+
 async function made(name: MethodName): Promise<TrainingMethod> {
-  if (name !== "ensemble")
-    return trainingMethods[name].create(name === "gaussian" || name === "smooth-adv" ? { sigma: 0.05 } : {});
+  const row: MethodRow = trainingMethods[name];
+  if (name !== "ensemble") return row.create(options[name] ?? {});
   const other = await openClassifier(smallModel(5), unit);
   onTestFinished(() => other.dispose());
-  return trainingMethods.ensemble.create({ others: [other] });
+  return row.create({ others: [other] });
 }
 
 /** One step on 20 points at a rate of 0.01, and what the trainer was fed. */
