@@ -78,11 +78,13 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--epochs <n>", "times through the data", wholeNumber(1), method === "plain" ? 15 : 30)
     .option("--batch-size <n>", "samples in a step", wholeNumber(1), 100)
     .addOption(
-      new Option("--optimizer <name>", "what takes the steps").choices(["sgd", "adam", "adamw"]).default("adam"),
+      new Option("--optimizer <name>", "what takes the steps")
+        .choices(["sgd", "adam", "adamw"])
+        .default(method === "plain" ? "adamw" : "adam"),
     )
     .option("--momentum <share>", "of sgd", atLeast0, 0.9)
     .option("--nesterov", "sgd with Nesterov's momentum")
-    .option("--weight-decay <factor>", "of the optimiser", numberUpTo(10))
+    .option("--weight-decay <factor>", "of the optimiser", numberUpTo(10), ...(method === "plain" ? [0.1] : []))
     .option("--learning-rate <rate>", "the largest of the schedule", numberUpTo(1000), 0.002)
     .addOption(
       new Option("--schedule <name>", "how the learning rate goes").choices(Object.keys(schedules)).default("cosine"),

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { trainingMethods } from "@casemate/defenses";
+import { describe, expect, test } from "vitest";
+
+const folder = join(import.meta.dirname, "..", "docs", "defences");
+const sections = readdirSync(folder).flatMap((file) =>
+  readFileSync(join(folder, file), "utf8")
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => {
+      const [name = "", ...lines] = section.split("\n");
+      return { file, name, text: lines.join("\n") };
+    }),
+);
+
+describe.each(sections)("$file, $name", ({ text }) => {
+  test("says what the defence does not stop", () => {
+    expect(text).toMatch(/^\*\*Does not stop:\*\* \S/m);
+  });
+});
+
+test("every training method that the command knows has its section, with a source to read", () => {
+  const described = new Map(
+    sections.filter(({ file }) => file === "training.md").map(({ name, text }) => [name, text]),
+  );
+  for (const name of Object.keys(trainingMethods)) expect(described.get(name) ?? name).toMatch(/\]\(https:\/\//);
+});
