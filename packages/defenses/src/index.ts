@@ -44,11 +44,7 @@ export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts"
 export type { Mixing } from "./training/mixing.ts";
 export { plainTraining } from "./training/plain-training.ts";
 export { type ScheduleName, schedules } from "./training/schedule.ts";
-export {
-  type EpochReport,
-  type TrainingEvent,
-  type TrainingResult,
-  type TrainOptions,
-  train,
-} from "./training/train.ts";
+export { type TrainingEvent, type TrainingResult, train } from "./training/train.ts";
+export type { TrainOptions } from "./training/train-options.ts";
+export type { EpochReport } from "./training/training-session.ts";
 export type { LabelledSamples } from "./training/validate.ts";

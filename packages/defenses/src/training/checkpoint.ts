@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { readNpz, writeNpz } from "@casemate/data";
 import type { AnyTensor, Tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
-import type { EpochReport } from "./train.ts";
+import type { EpochReport } from "./training-session.ts";
 
 /** Everything that a training needs to go on with the same numbers. */
 export interface Checkpoint {
