@@ -14,6 +14,13 @@ export { localIntrinsicDimensionality } from "./detectors/local-intrinsic-dimens
 export { mahalanobisDetector } from "./detectors/mahalanobis.ts";
 export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
+export {
+  certifyPartitions,
+  type PartitionCertificate,
+  partition,
+  partitionCertificate,
+} from "./ensembles/deep-partition-aggregation.ts";
+export { disagreement, voting } from "./ensembles/voting.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
 export { type AwpOptions, awp } from "./methods/awp.ts";
 export { crownIbpTraining } from "./methods/crown-ibp.ts";
@@ -31,6 +38,7 @@ export { type SmoothAdvOptions, smoothAdv } from "./methods/smooth-adv.ts";
 export { tabularTraining } from "./methods/tabular.ts";
 export { type TradesOptions, trades } from "./methods/trades.ts";
 export { type Certificate, type CertifyEvent, type CertifyOptions, certify } from "./smoothing/certify.ts";
+export { type MedianBounds, medianBounds } from "./smoothing/median-bounds.ts";
 export {
   type PredictEvent,
   type PredictOptions,
