@@ -1,4 +1,4 @@
-// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds.
+// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training.
 import { run, setUp } from "../set-up.mjs";
 
 const all = [
@@ -11,6 +11,7 @@ const all = [
   "autoattack",
   "smoothing",
   "bounds",
+  "training",
 ];
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !all.includes(name));
