@@ -19,7 +19,7 @@ export function explain(error: unknown): Explanation {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const isInput =
     error instanceof OnnxError ||
-    error instanceof AttackError ||
+    (error instanceof AttackError && error.code !== "ENDPOINT_FAILED") ||
     error instanceof DataError ||
     error instanceof DefenseError ||
     (error instanceof AuditError && !FAILURES.has(error.code));
