@@ -1,6 +1,7 @@
 import { type Tensor, tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
 import type { TrainingMethod } from "../training/method.ts";
+import { repaired, widthOf } from "./ascend.ts";
 import { crossEntropy } from "./cross-entropy.ts";
 
 export interface FreeTrainingOptions {
@@ -11,7 +12,8 @@ export interface FreeTrainingOptions {
 /**
  * Free adversarial training (Shafahi et al., 2019, https://arxiv.org/abs/1904.12843): each batch is replayed, and one backward pass
  * gives both the step of the weights and the next step of the perturbation, a whole epsilon long, which is kept from replay to
- * replay and from batch to batch. Divide the epochs by the replays. Throws a DefenseError INVALID_OPTION for fewer replays than 1.
+ * replay and from batch to batch; unlike the authors', it stays inside the bounds around each sample. Divide the epochs by the
+ * replays. Throws a DefenseError INVALID_OPTION for fewer replays than 1.
  */
 export function freeTraining({ replays = 8 }: FreeTrainingOptions = {}): TrainingMethod {
   if (!(Number.isInteger(replays) && replays > 0)) {
@@ -23,12 +25,12 @@ export function freeTraining({ replays = 8 }: FreeTrainingOptions = {}): Trainin
     loss: crossEntropy,
     needsInputGradient: true,
     async step({ x, targets }, { trainer, input, rate, threat, classifier: { bounds }, memory }) {
-      const width = x.data.length / x.shape[0]!;
+      const width = widthOf(x);
       const examples = startOf(x, memory.get(PERTURBATION));
       threat.project(examples.data, x.data, width, bounds);
       let loss = new Float32Array();
       for (let replay = 0; replay < replays; replay++) {
-        const result = await trainer.step({ [input]: examples, targets }, rate);
+        const result = await trainer.step({ [input]: repaired(examples, x, threat), targets }, rate);
         const slopes = result.gradients.get(input)!.data;
         threat.climb(examples.data, slopes, x.data, { width, bounds, stepSize: 1, sparsity: 0 });
         loss = result.loss as Float32Array<ArrayBuffer>;
