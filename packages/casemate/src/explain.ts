@@ -3,6 +3,7 @@ import { AuditError, type AuditErrorCode } from "@casemate/audit";
 import { DataError } from "@casemate/data";
 import { DefenseError } from "@casemate/defenses";
 import { OnnxError } from "@casemate/onnx";
+import { ScanError } from "@casemate/scan";
 import type { ExitCode } from "./exit-code.ts";
 
 /** An error as the command reports it: one message, and the exit code that it ends with. */
@@ -22,6 +23,7 @@ export function explain(error: unknown): Explanation {
     (error instanceof AttackError && error.code !== "ENDPOINT_FAILED") ||
     error instanceof DataError ||
     error instanceof DefenseError ||
+    error instanceof ScanError ||
     (error instanceof AuditError && !FAILURES.has(error.code));
   return { code: isInput ? 2 : 3, message, stack };
 }

@@ -6,6 +6,7 @@ import { contractCommand } from "./commands/contract.ts";
 import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { probeCommand } from "./commands/probe.ts";
+import { scanCommand } from "./commands/scan.ts";
 import { trainCommand } from "./commands/train.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -22,6 +23,7 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     certifyCommand(console, finish),
     contractCommand(console),
     probeCommand(console, finish),
+    scanCommand(console, finish),
     trainCommand(console, finish),
     hardenCommand(console, finish),
   ]) {
@@ -47,5 +49,6 @@ Examples:
   casemate contract model.onnx --data samples.npz --out model.contract.json
   casemate audit model.onnx --data samples.npz --epsilon 8/255
   casemate harden model.onnx --data train.npz --validation validation.npz --epsilon 8/255 --out hardened.onnx
+  casemate scan downloads/
   casemate probe http://localhost:8080/v2/models/name --data samples.npz --epsilon 8/255 --queries 20000
 `;

@@ -1,0 +1,121 @@
+import { AuditError, writeFileWhole } from "@casemate/audit";
+import { type FileReport, type FindingReport, type ScanReport, scanPaths, type Verdict } from "@casemate/scan";
+import { Command, Option } from "commander";
+import type { Console } from "../console.ts";
+import type { ExitCode } from "../exit-code.ts";
+import { interruptions } from "../interruptions.ts";
+import { wholeNumber } from "./options.ts";
+
+interface ScanFlags {
+  readonly failOn: "suspicious" | "unscannable" | "never";
+  readonly timeLimit?: number;
+  readonly jobs?: number;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly all?: boolean;
+}
+
+/** `casemate scan`: what model files would do, before anything loads them. */
+export function scanCommand(console: Console, finish: (code: ExitCode) => void): Command {
+  return new Command("scan")
+    .description("Say what model files would do, before anything loads them. Nothing that is scanned is run.")
+    .argument("<path...>", "files and folders")
+    .addOption(
+      new Option("--fail-on <verdict>", "end with 1 from this verdict on: unscannable stands for malicious as well")
+        .choices(["suspicious", "unscannable", "never"])
+        .default("unscannable"),
+    )
+    .option("--time-limit <seconds>", "for each file (default: 600)", wholeNumber(1))
+    .option("--jobs <n>", "files at the same time (default: one for each core)", wholeNumber(1))
+    .option("--out <file>", "write the report there as JSON")
+    .option("--json", "print the report as JSON on standard output, and nothing else there")
+    .option("--all", "list clean files and notes as well")
+    .option("--verbose", "show where an error came from")
+    .addHelpText("after", EXAMPLES)
+    .action(async (paths: readonly string[], flags: ScanFlags) => finish(await run(paths, flags, console)));
+}
+
+const EXAMPLES = `
+Exit codes: 0 nothing that --fail-on names, 1 something of it, 2 wrong use or bad input, 3 the scan failed.
+"clean" means that no known indicator was found, never that a file is safe.
+
+Examples:
+  casemate scan model.pt
+  casemate scan downloads/ --fail-on suspicious --out scan.json
+`;
+
+async function run(paths: readonly string[], flags: ScanFlags, console: Console): Promise<ExitCode> {
+  const { failOn, timeLimit, jobs, out, json = false, all = false } = flags;
+  const signals = interruptions(console);
+  try {
+    const events = scanPaths(paths, {
+      signal: signals.stop,
+      ...(timeLimit !== undefined && { limits: { seconds: timeLimit } }),
+      ...(jobs !== undefined && { jobs }),
+    });
+    const report = await watched(events, console);
+    const text = JSON.stringify(report, null, 2);
+    if (out !== undefined) await writeFileWhole(out, `${text}\n`);
+    console.print(json ? text : summaryOf(report, all, console));
+    return FAILING[failOn].has(report.verdict) ? 1 : 0;
+  } catch (error) {
+    if (!signals.stop.aborted) throw error;
+    throw new AuditError("INTERRUPTED", "the scan was ended before it had finished", { cause: error });
+  } finally {
+    signals.forget();
+  }
+}
+
+const FAILING: Readonly<Record<ScanFlags["failOn"], ReadonlySet<Verdict>>> = {
+  suspicious: new Set(["suspicious", "unscannable", "malicious"]),
+  unscannable: new Set(["unscannable", "malicious"]),
+  never: new Set(),
+};
+
+async function watched(events: ReturnType<typeof scanPaths>, console: Console): Promise<ScanReport> {
+  let items = 0;
+  let bytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await events.next();
+      if (done) return value;
+      if (value.type === "started") ({ items, bytes } = value);
+      else {
+        const share = bytes > 0 ? value.doneBytes / bytes : value.done / items;
+        console.draw(`scanned ${value.done} of ${items} (${Math.floor(100 * share)}%) ${value.report.path}`);
+      }
+    }
+  } finally {
+    console.draw("");
+  }
+}
+
+function summaryOf(report: ScanReport, all: boolean, { printPaint: paint }: Console): string {
+  const colour = { clean: paint.green, suspicious: paint.yellow, unscannable: paint.red, malicious: paint.red };
+  const shown = report.files.filter(({ verdict }) => all || verdict !== "clean");
+  const blocks = shown.map((file) => [
+    `${colour[file.verdict](file.verdict)} ${paint.bold(file.path)}${formatsOf(file)}`,
+    ...file.findings.filter((finding) => all || tells(finding)).flatMap((finding) => linesOf(finding, paint)),
+  ]);
+  const { clean, suspicious, unscannable, malicious } = report.counts;
+  const counts = `${malicious} malicious, ${unscannable} unscannable, ${suspicious} suspicious, ${clean} with no known indicator`;
+  return [...blocks.flat(), counts].join("\n");
+}
+
+function formatsOf({ formats }: FileReport): string {
+  return formats.length === 0 ? "" : ` (${formats.join(", ")})`;
+}
+
+function tells({ severity }: FindingReport): boolean {
+  return severity !== "info" && severity !== "low";
+}
+
+function linesOf(finding: FindingReport, paint: Console["paint"]): readonly string[] {
+  const { severity, rule, title, entry, offset, part, evidence, effect, suppressed } = finding;
+  const place = [entry, offset === undefined ? undefined : `byte ${offset}`, part].filter((each) => each !== undefined);
+  return [
+    `  ${severity} ${rule}: ${title}${place.length > 0 ? ` [${place.join(", ")}]` : ""}`,
+    `    ${evidence}`,
+    paint.dim(suppressed ? `    accepted until ${suppressed.expires}: ${suppressed.reason}` : `    ${effect}`),
+  ];
+}

@@ -1,0 +1,4 @@
+import type { BundleFormat } from "../../format.ts";
+
+/** What members of an archive or a folder can be together; they are scanned as all that fit. */
+export const bundleFormats: readonly BundleFormat[] = [];

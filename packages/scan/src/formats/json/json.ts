@@ -1,0 +1,31 @@
+import type { Format } from "../../format.ts";
+import { readText } from "../../sources/read-text.ts";
+import { isText } from "../text/text.ts";
+import { jsonFormats } from "./json-formats.ts";
+
+/** A JSON document; what it says is looked at by the JSON formats that know it. */
+export const json: Format = {
+  id: "json",
+  title: "JSON",
+  rules: {},
+  detect(head, source) {
+    const first = head.find((byte) => byte > 0x20 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf);
+    if ((first !== 0x7b && first !== 0x5b) || !isText(head)) return false;
+    return source.size > head.length || parses(new TextDecoder().decode(head));
+  },
+  async scan(source, context) {
+    const value = JSON.parse(readText(source, context.limits));
+    for (const format of jsonFormats) {
+      if (format.detect(value)) await format.scan(value, source, context);
+    }
+  },
+};
+
+function parses(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

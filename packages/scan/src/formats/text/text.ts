@@ -1,0 +1,23 @@
+import type { Format } from "../../format.ts";
+
+/** Text that nothing else claims: a README, a vocabulary, source code. */
+export const text: Format = {
+  id: "text",
+  title: "Text",
+  rules: {},
+  detect: (head) => isText(head),
+  scan() {},
+};
+
+const CONTROL = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b]);
+
+/** Whether bytes are UTF-8 without control characters; a character cut off at the end counts as whole. */
+export function isText(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte < 0x20 && !CONTROL.has(byte)) return false;
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,17 @@
+import type { Finding } from "../finding.ts";
+import type { Limits } from "../limits.ts";
+
+/** What the parent asks its child to scan, one thing at a time. */
+export interface ToChild {
+  readonly limits: Limits;
+  /** A folder for temporary files. */
+  readonly scratch: string;
+  readonly path: string;
+  /** The members of a folder that is scanned as one thing; absent for a file. */
+  readonly names?: readonly string[];
+}
+
+/** What the child answers: how far it is, then what it found. */
+export type ToParent =
+  | { readonly type: "hashed"; readonly sha256: string }
+  | { readonly type: "scanned"; readonly formats: readonly string[]; readonly findings: readonly Finding[] };
