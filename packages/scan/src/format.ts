@@ -8,8 +8,8 @@ export interface ScanContext {
   readonly limits: Limits;
   /** Says what was found. `place.entry` is the source's own unless given. */
   report(rule: Rule, evidence: string, place?: Place): void;
-  /** Scans what lies inside, whatever it is. */
-  inside(source: Source): Promise<void>;
+  /** Scans what lies inside, whatever it is. Of plain numbers (`isRaw`) no format is expected, but one is still noticed. */
+  inside(source: Source, isRaw?: boolean): Promise<void>;
   /** Scans several members as one thing: an archive's, a folder's. */
   bundle(bundle: Bundle): Promise<void>;
   /** Counts an entry of a container. Throws LIMIT_EXCEEDED. */
@@ -65,5 +65,7 @@ export interface BundleFormat {
   readonly title: string;
   readonly rules: Readonly<Record<string, Rule>>;
   detect(names: readonly string[]): boolean;
+  /** Whether a member is plain numbers, such as the storage of a tensor, which have no format that could be known. */
+  holdsNumbers?(name: string): boolean;
   scan(bundle: Bundle, context: ScanContext): void | Promise<void>;
 }

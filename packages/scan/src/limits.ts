@@ -16,6 +16,8 @@ export interface Limits {
   readonly seconds: number;
   /** Of the process that parses, in megabytes. */
   readonly memory: number;
+  /** Whether every byte of an archive is held against its checksum. */
+  readonly checksums: boolean;
 }
 
 export const defaultLimits: Limits = {
@@ -27,4 +29,5 @@ export const defaultLimits: Limits = {
   findings: 200,
   seconds: 600,
   memory: 1024,
+  checksums: true,
 };

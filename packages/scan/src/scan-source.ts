@@ -59,8 +59,8 @@ class Scan {
     return [...this.#findings, { rule: general.flooded, place: {}, evidence }];
   }
 
-  async source(source: Source, depth: number): Promise<readonly string[]> {
-    const found = this.#attempt(source, () => formatsOf(source)) ?? [];
+  async source(source: Source, depth: number, isRaw = false): Promise<readonly string[]> {
+    const found = this.#attempt(source, () => formatsOf(source, isRaw)) ?? [];
     if (found.length > 1) {
       this.#report(general.polyglot, `reads as ${found.map(({ title }) => title).join(" and as ")}`, entryOf(source));
     }
@@ -69,7 +69,7 @@ class Scan {
         format.scan(source, this.#context(source.entry, depth)),
       );
     }
-    if (found.length === 0 && source.size > 0) {
+    if (found.length === 0 && source.size > 0 && !isRaw) {
       const start = Buffer.from(source.read(0, 16)).toString("hex");
       this.#report(general.unknown, `begins with the bytes ${start}`, entryOf(source));
     }
@@ -93,14 +93,14 @@ class Scan {
     return {
       limits: this.#limits,
       report: (rule, evidence, place = {}) => this.#report(rule, evidence, { ...entryOf({ entry }), ...place }),
-      inside: async (source) => {
+      inside: async (source, isRaw) => {
         if (depth + 1 > this.#limits.depth) {
           throw new ScanError(
             "LIMIT_EXCEEDED",
             `lies ${depth + 1} containers deep: expected at most ${this.#limits.depth}`,
           );
         }
-        await this.source(source, depth + 1);
+        await this.source(source, depth + 1, isRaw);
       },
       bundle: (bundle) => this.bundle(bundle, depth),
       countEntry: () => {
@@ -166,10 +166,10 @@ const RULE_OF_ERROR: Readonly<Record<ScanErrorCode, Rule>> = {
   INVALID_OPTION: general.malformed,
 };
 
-function formatsOf(source: Source): readonly Format[] {
+function formatsOf(source: Source, isRaw: boolean): readonly Format[] {
   const head = Uint8Array.from(source.read(0, HEAD_BYTES));
   const found = formats.filter((format) => format.detect(head, source));
-  if (found.length > 0) return found;
+  if (found.length > 0 || isRaw) return found;
   const asText = textFormats.find((format) => format.detect(head, source));
   return asText ? [asText] : [];
 }
