@@ -1,10 +1,29 @@
 import type { Format } from "../format.ts";
+import { bzip2, lz4, lzma, xz, zstd } from "./archives/compressed.ts";
+import { gzip, zlib } from "./archives/gzip.ts";
+import { sevenZip } from "./archives/seven-zip/seven-zip.ts";
+import { tar } from "./archives/tar.ts";
+import { zip } from "./archives/zip/zip.ts";
+import { executable } from "./executables/executable.ts";
 import { media } from "./inert/media.ts";
 import { json } from "./json/json.ts";
 import { text } from "./text/text.ts";
 
 /** Formats that a file is known by on its own. A file that has several is scanned as each of them, and is a polyglot. */
-export const formats: readonly Format[] = [media];
+export const formats: readonly Format[] = [
+  bzip2,
+  executable,
+  gzip,
+  lz4,
+  lzma,
+  media,
+  sevenZip,
+  tar,
+  xz,
+  zip,
+  zlib,
+  zstd,
+];
 
 /** What a file that has none of the formats above can be: the first that fits. */
 export const textFormats: readonly Format[] = [json, text];

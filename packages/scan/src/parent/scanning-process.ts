@@ -17,6 +17,7 @@ export interface Scanned {
 /** A process that parses, started anew after a file has ended it. */
 export class ScanningProcess {
   #process: ChildProcess | undefined;
+  #lastWords = "";
 
   /** Scans one thing. A process that takes too long, takes too much memory or dies leaves the finding `file/crashed`. */
   scan(request: ToChild): Promise<Scanned> {
@@ -44,9 +45,10 @@ export class ScanningProcess {
         else settle(message);
       });
       child.on("error", (error) => ended(`the process that parsed it failed: ${error.message}`));
-      child.on("exit", (code, signal) =>
-        ended(`ended the process that parsed it ${signal ? `by ${signal}` : `with code ${code}`}`),
-      );
+      child.on("close", (code, signal) => {
+        const words = this.#lastWords.trim() === "" ? "" : `: ${this.#lastWords.trim()}`;
+        ended(`ended the process that parsed it ${signal ? `by ${signal}` : `with code ${code}`}${words}`);
+      });
       child.send(request, (error) => {
         if (error) ended(`the process that parsed it failed: ${error.message}`);
       });
@@ -60,10 +62,15 @@ export class ScanningProcess {
   }
 
   #start(memory: number): ChildProcess {
-    this.#process ??= fork(fileURLToPath(new URL("../child.js", import.meta.url)), {
+    if (this.#process) return this.#process;
+    this.#lastWords = "";
+    this.#process = fork(fileURLToPath(new URL("../child.js", import.meta.url)), {
       serialization: "advanced",
       execArgv: [`--max-old-space-size=${memory}`],
-      stdio: ["ignore", "ignore", "ignore", "ipc"],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    this.#process.stderr?.on("data", (text: Buffer) => {
+      this.#lastWords = `${this.#lastWords}${text}`.slice(-400);
     });
     return this.#process;
   }

@@ -1,4 +1,5 @@
 import type { BundleFormat } from "../../format.ts";
+import { ociLayout } from "./oci-layout.ts";
 
 /** What members of an archive or a folder can be together; they are scanned as all that fit. */
-export const bundleFormats: readonly BundleFormat[] = [];
+export const bundleFormats: readonly BundleFormat[] = [ociLayout];

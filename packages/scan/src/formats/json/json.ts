@@ -1,5 +1,7 @@
+import { ScanError } from "../../errors.ts";
 import type { Format } from "../../format.ts";
 import { readText } from "../../sources/read-text.ts";
+import { reportSecrets } from "../text/secrets.ts";
 import { isText } from "../text/text.ts";
 import { jsonFormats } from "./json-formats.ts";
 
@@ -14,12 +16,21 @@ export const json: Format = {
     return source.size > head.length || parses(new TextDecoder().decode(head));
   },
   async scan(source, context) {
-    const value = JSON.parse(readText(source, context.limits));
+    reportSecrets(source, context);
+    const value = parse(readText(source, context.limits));
     for (const format of jsonFormats) {
       if (format.detect(value)) await format.scan(value, source, context);
     }
   },
 };
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ScanError("MALFORMED", cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
 
 function parses(text: string): boolean {
   try {

@@ -1,12 +1,13 @@
 import type { Format } from "../../format.ts";
+import { reportSecrets, secretRules } from "./secrets.ts";
 
-/** Text that nothing else claims: a README, a vocabulary, source code. */
+/** Text that nothing else claims: a README, a vocabulary, source code. It may hold secrets. */
 export const text: Format = {
   id: "text",
   title: "Text",
-  rules: {},
+  rules: secretRules,
   detect: (head) => isText(head),
-  scan() {},
+  scan: reportSecrets,
 };
 
 const CONTROL = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b]);

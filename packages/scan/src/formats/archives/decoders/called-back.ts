@@ -1,0 +1,41 @@
+import { ScanError } from "../../../errors.ts";
+import { chunks, type Source } from "../../../sources/source.ts";
+
+const CHUNK_BYTES = 16 * 1024;
+const PENDING_BYTES = 256 * 2 ** 20;
+
+/** A decoder that calls back with what it has unpacked. */
+export interface CallingDecoder {
+  push(chunk: Uint8Array, isLast: boolean): void;
+}
+
+/** What such a decoder makes of a source, in order. Throws MALFORMED, and LIMIT_EXCEEDED where one small chunk becomes too much. */
+export async function* calledBack(
+  what: string,
+  source: Source,
+  create: (emit: (part: Uint8Array) => void) => CallingDecoder,
+): AsyncGenerator<Uint8Array> {
+  let pending: Uint8Array[] = [];
+  let bytes = 0;
+  const decoder = create((part) => {
+    bytes += part.length;
+    if (bytes > PENDING_BYTES) {
+      throw new ScanError("LIMIT_EXCEEDED", `${what}: ${CHUNK_BYTES} bytes become more than ${PENDING_BYTES}`);
+    }
+    pending.push(part);
+  });
+  let done = 0;
+  for (const chunk of chunks(source, CHUNK_BYTES)) {
+    done += chunk.length;
+    try {
+      decoder.push(Uint8Array.from(chunk), done === source.size);
+    } catch (cause) {
+      if (cause instanceof ScanError) throw cause;
+      yield* pending; // what came before the fault is worth a look
+      throw new ScanError("MALFORMED", `${what}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    }
+    yield* pending;
+    pending = [];
+    bytes = 0;
+  }
+}
