@@ -12,11 +12,13 @@ export interface ScanContext {
   inside(source: Source, isRaw?: boolean): Promise<void>;
   /** Scans several members as one thing: an archive's, a folder's. */
   bundle(bundle: Bundle): Promise<void>;
+  /** Does something about one entry: what it throws becomes a finding there, and the rest of the container is scanned all the same. */
+  attempt(entry: string, action: () => void | Promise<void>): Promise<void>;
   /** Counts an entry of a container. Throws LIMIT_EXCEEDED. */
   countEntry(): void;
   /**
    * Keeps unpacked bytes as a source: small ones in memory, large ones in a temporary file that is deleted after the scan.
-   * `packedBytes` is what they were unpacked from. Throws LIMIT_EXCEEDED where they are too many.
+   * `packedBytes` is what they were unpacked from. Throws BOMB and LIMIT_EXCEEDED where they are too many.
    */
   unpack(
     entry: string,

@@ -13,6 +13,18 @@ export const general = rulesOf("file", {
     effect: "It may exhaust the machine that opens it, or hide something behind its size.",
     atlas: ["AML.T0029"],
   },
+  bomb: {
+    title: "Unpacks to far more than it is",
+    severity: "critical",
+    effect: "It exhausts memory or disk of whatever opens it.",
+    atlas: ["AML.T0029"],
+  },
+  nesting: {
+    title: "Containers in containers without end",
+    severity: "critical",
+    effect: "It exhausts whatever opens it, or hides what lies at the bottom from scanners that give up.",
+    atlas: ["AML.T0029"],
+  },
   unsupported: {
     title: "Holds what this version cannot scan",
     severity: "unscannable",

@@ -95,14 +95,12 @@ class Scan {
       report: (rule, evidence, place = {}) => this.#report(rule, evidence, { ...entryOf({ entry }), ...place }),
       inside: async (source, isRaw) => {
         if (depth + 1 > this.#limits.depth) {
-          throw new ScanError(
-            "LIMIT_EXCEEDED",
-            `lies ${depth + 1} containers deep: expected at most ${this.#limits.depth}`,
-          );
+          throw new ScanError("TOO_DEEP", `lies ${depth + 1} containers deep: expected at most ${this.#limits.depth}`);
         }
         await this.source(source, depth + 1, isRaw);
       },
       bundle: (bundle) => this.bundle(bundle, depth),
+      attempt: (entry, action) => this.#attemptAsync(entry, undefined, action),
       countEntry: () => {
         if (++this.#entries > this.#limits.entries) {
           throw new ScanError("LIMIT_EXCEEDED", `more than ${this.#limits.entries} entries`);
@@ -143,7 +141,7 @@ class Scan {
     }
   }
 
-  async #attemptAsync(entry: string, title: string, action: () => void | Promise<void>): Promise<void> {
+  async #attemptAsync(entry: string, title: string | undefined, action: () => void | Promise<void>): Promise<void> {
     try {
       await action();
     } catch (error) {
@@ -161,6 +159,8 @@ class Scan {
 const RULE_OF_ERROR: Readonly<Record<ScanErrorCode, Rule>> = {
   MALFORMED: general.malformed,
   LIMIT_EXCEEDED: general.limit,
+  BOMB: general.bomb,
+  TOO_DEEP: general.nesting,
   UNSUPPORTED: general.unsupported,
   UNREADABLE: general.unreadable,
   INVALID_OPTION: general.malformed,

@@ -24,7 +24,7 @@ export class Unpacker {
     this.#scratch = scratch;
   }
 
-  /** All of `unpacked` as a source. Throws LIMIT_EXCEEDED as soon as there is too much of it. */
+  /** All of `unpacked` as a source. Throws BOMB and LIMIT_EXCEEDED as soon as there is too much of it. */
   async unpack(
     entry: string,
     packedBytes: number,
@@ -66,7 +66,7 @@ export class Unpacker {
     }
     if (size > HARMLESS_BYTES && size > packedBytes * ratio) {
       throw new ScanError(
-        "LIMIT_EXCEEDED",
+        "BOMB",
         `'${entry}': ${packedBytes} packed bytes become more than ${size}: expected at most ${ratio} for each`,
       );
     }

@@ -1,13 +1,19 @@
 import type { Format, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import { type Source, slice } from "../../sources/source.ts";
-import { inflate, type Wrapping } from "./decoders/inflate.ts";
+import { gunzip, isGzip } from "./decoders/gunzip.ts";
+import { inflate } from "./decoders/inflate.ts";
 
 const rules = rulesOf("gzip", {
   trailing: {
     title: "Data behind the compressed stream",
     severity: "medium",
     effect: "Readers ignore it, other programs may read it.",
+  },
+  "wrong-checksum": {
+    title: "Data that does not fit its checksum",
+    severity: "high",
+    effect: "A scanner stops with an error where a loader that checks nothing goes on.",
   },
 });
 
@@ -16,8 +22,19 @@ export const gzip: Format = {
   id: "gzip",
   title: "gzip",
   rules,
-  detect: ([first, second, method]) => first === 0x1f && second === 0x8b && method === 8,
-  scan: (source, context) => scanDeflated(source, "gzip", context),
+  detect: (_, source) => isGzip(source, 0),
+  async scan(source, context) {
+    let end = source.size;
+    const parts = gunzip(
+      source,
+      (offset) => {
+        end = offset;
+      },
+      (offset) => context.report(rules["wrong-checksum"], "checksum or length behind the data", { offset }),
+    );
+    await context.inside(await context.unpack(unpackedName(source), source.size, parts));
+    await scanTrailing(source, end, context);
+  },
 };
 
 /** zlib (RFC 1950), in which joblib wraps pickles. */
@@ -26,18 +43,20 @@ export const zlib: Format = {
   title: "zlib",
   rules: {},
   detect: ([method, flags], { size }) => size >= 8 && method === 0x78 && [0x01, 0x5e, 0x9c, 0xda].includes(flags ?? 0),
-  scan: (source, context) => scanDeflated(source, "zlib", context),
+  async scan(source, context) {
+    let end = source.size;
+    const parts = inflate(source, "zlib", (bytes) => {
+      end = bytes;
+    });
+    await context.inside(await context.unpack(unpackedName(source), source.size, parts));
+    await scanTrailing(source, end, context);
+  },
 };
 
-async function scanDeflated(source: Source, wrapping: Wrapping, context: ScanContext): Promise<void> {
-  let used = source.size;
-  const parts = inflate(source, wrapping, (bytes) => {
-    used = bytes;
-  });
-  await context.inside(await context.unpack(unpackedName(source), source.size, parts));
-  if (used >= source.size) return;
-  context.report(rules.trailing, `${source.size - used} bytes behind the stream`, { offset: used });
-  await context.inside(slice(source, `${unpackedName(source)} (behind it)`, used, source.size - used), true);
+async function scanTrailing(source: Source, end: number, context: ScanContext): Promise<void> {
+  if (end >= source.size) return;
+  context.report(rules.trailing, `${source.size - end} bytes behind the stream`, { offset: end });
+  await context.inside(slice(source, `${unpackedName(source)} (behind it)`, end, source.size - end), true);
 }
 
 /** What the content of a compressed file is called in findings. */

@@ -9,7 +9,7 @@ export interface CallingDecoder {
   push(chunk: Uint8Array, isLast: boolean): void;
 }
 
-/** What such a decoder makes of a source, in order. Throws MALFORMED, and LIMIT_EXCEEDED where one small chunk becomes too much. */
+/** What such a decoder makes of a source, in order. Throws MALFORMED, and BOMB where one small chunk becomes too much. */
 export async function* calledBack(
   what: string,
   source: Source,
@@ -20,7 +20,7 @@ export async function* calledBack(
   const decoder = create((part) => {
     bytes += part.length;
     if (bytes > PENDING_BYTES) {
-      throw new ScanError("LIMIT_EXCEEDED", `${what}: ${CHUNK_BYTES} bytes become more than ${PENDING_BYTES}`);
+      throw new ScanError("BOMB", `${what}: ${CHUNK_BYTES} bytes become more than ${PENDING_BYTES}`);
     }
     pending.push(part);
   });

@@ -1,15 +1,15 @@
 import { Readable } from "node:stream";
-import { createGunzip, createInflate, createInflateRaw, type Gunzip, type Inflate } from "node:zlib";
+import { createInflate, createInflateRaw } from "node:zlib";
 import { ScanError } from "../../../errors.ts";
 import { chunks, type Source } from "../../../sources/source.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** How deflated data is wrapped: not at all (zip), by zlib, or by gzip. */
-export type Wrapping = "raw" | "zlib" | "gzip";
+/** How deflated data is wrapped: not at all (zip, gzip), or by zlib. */
+type Wrapping = "raw" | "zlib";
 
 /**
- * Inflates a source chunk by chunk (RFC 1950, 1951, 1952). `onEnd` is told how many of its bytes belong to the stream. Throws
+ * Inflates a source chunk by chunk (RFC 1950, 1951). `onEnd` is told how many of its bytes belong to the stream. Throws
  * MALFORMED where it breaks off or is damaged, after what could be had.
  */
 export async function* inflate(
@@ -17,7 +17,7 @@ export async function* inflate(
   wrapping: Wrapping,
   onEnd = (_used: number): void => {},
 ): AsyncGenerator<Uint8Array> {
-  const decoder = create(wrapping);
+  const decoder = (wrapping === "zlib" ? createInflate : createInflateRaw)({ chunkSize: CHUNK_BYTES });
   const input = Readable.from(copies(source), { objectMode: false });
   input.on("error", (error) => decoder.destroy(error));
   input.pipe(decoder);
@@ -31,11 +31,6 @@ export async function* inflate(
     input.destroy();
     decoder.destroy();
   }
-}
-
-function create(wrapping: Wrapping): Inflate | Gunzip {
-  if (wrapping === "gzip") return createGunzip({ chunkSize: CHUNK_BYTES });
-  return wrapping === "zlib" ? createInflate({ chunkSize: CHUNK_BYTES }) : createInflateRaw({ chunkSize: CHUNK_BYTES });
 }
 
 /** Chunks that stay as they are while they wait. */

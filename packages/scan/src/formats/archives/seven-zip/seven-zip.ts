@@ -63,15 +63,18 @@ async function scanFolders(
 ): Promise<void> {
   let next = 0;
   for (const [index, folder] of streams.folders.entries()) {
-    const unpacked = await unpackFolder(source, streams, index, context);
-    let offset = 0;
-    for (const bytes of folder.fileBytes) {
-      context.countEntry();
-      const name = names[next++] ?? `file ${next}`;
-      const entry = source.entry === "" ? name : `${source.entry}!${name}`;
-      await context.inside(slice(unpacked, entry, offset, bytes));
-      offset += bytes;
-    }
+    const first = next;
+    next += folder.fileBytes.length;
+    await context.attempt(source.entry, async () => {
+      const unpacked = await unpackFolder(source, streams, index, context);
+      let offset = 0;
+      for (const [each, bytes] of folder.fileBytes.entries()) {
+        context.countEntry();
+        const name = names[first + each] ?? `file ${first + each}`;
+        await context.inside(slice(unpacked, source.entry === "" ? name : `${source.entry}!${name}`, offset, bytes));
+        offset += bytes;
+      }
+    });
   }
 }
 

@@ -74,8 +74,8 @@ export const zipRules = rulesOf("zip", {
   },
   "no-directory": {
     title: "Archive without a directory",
-    severity: "unscannable",
-    effect: "Only readers that go from the beginning can open it; it may be cut off.",
+    severity: "high",
+    effect: "Only readers that go from the beginning can open it, and a scanner that does not sees nothing.",
   },
   comment: {
     title: "Comment of the archive",

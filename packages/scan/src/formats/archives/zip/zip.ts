@@ -62,13 +62,15 @@ async function scanEntries(source: Source, entries: readonly ZipEntry[], context
   for (const entry of entries) {
     checkName(entry.name, context, { entry: entry.name, offset: entry.headerOffset });
     if (isFolder(entry)) continue;
-    const member = await openEntry(source, entry, context);
-    if (!member) continue;
-    if (isLink(entry)) checkLink(entry.name, linkTarget(member), context, { entry: entry.name });
-    await context.inside(
-      member,
-      bundles.some(({ holdsNumbers }) => holdsNumbers?.(entry.name)),
-    );
+    await context.attempt(inEntry(source, entry.name), async () => {
+      const member = await openEntry(source, entry, context);
+      if (!member) return;
+      if (isLink(entry)) checkLink(entry.name, linkTarget(member), context, { entry: entry.name });
+      await context.inside(
+        member,
+        bundles.some(({ holdsNumbers }) => holdsNumbers?.(entry.name)),
+      );
+    });
   }
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
   const bundle: Bundle = {

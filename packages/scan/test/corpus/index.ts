@@ -1,0 +1,8 @@
+import { benignArchives, maliciousArchives } from "./archives.ts";
+import type { CorpusFile } from "./corpus-file.ts";
+
+/** Files that would do harm, over every technique that is known to us. */
+export const malicious: readonly CorpusFile[] = [...maliciousArchives];
+
+/** Files that real writers made, and that do nothing. */
+export const benign: readonly CorpusFile[] = [...benignArchives];
