@@ -7,6 +7,8 @@ import { zip } from "./archives/zip/zip.ts";
 import { executable } from "./executables/executable.ts";
 import { media } from "./inert/media.ts";
 import { json } from "./json/json.ts";
+import { npy } from "./pickle/npy.ts";
+import { pickle } from "./pickle/pickle.ts";
 import { text } from "./text/text.ts";
 
 /** Formats that a file is known by on its own. A file that has several is scanned as each of them, and is a polyglot. */
@@ -17,6 +19,8 @@ export const formats: readonly Format[] = [
   lz4,
   lzma,
   media,
+  npy,
+  pickle,
   sevenZip,
   tar,
   xz,

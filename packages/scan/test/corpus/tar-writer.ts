@@ -9,7 +9,7 @@ export interface TarFile {
 }
 
 /** A ustar archive. */
-export function writeTar(files: readonly TarFile[], suffix = new Uint8Array(0)): Uint8Array {
+export function writeTar(files: readonly TarFile[], suffix: Uint8Array = new Uint8Array(0)): Uint8Array {
   const parts = files.flatMap(({ name, data = "", type = "0", link = "", size }) => {
     const bytes = Buffer.from(data);
     const header = Buffer.alloc(512);
