@@ -34,7 +34,7 @@ export const pytorch: BundleFormat = {
 
 /** Operators of TorchScript that leave the tensors: files, and libraries that a program loads. */
 const OUTSIDE =
-  /\b(?:aten::(?:save|from_file|_load|mkldnn_reorder)|ops\.(?!aten|prim|quantized|torch\w*)[a-z_]+\.\w+|torch\.(?:save|load|from_file)\b|os\.\w+|subprocess)/;
+  /\b(?:(?:aten::|ops\.aten\.|torch\.)(?:save|load|from_file|_load)\b|ops\.(?!aten\.|prim\.|quantized\.|torch\w*\.)[a-z_]+\.\w+|os\.\w+|subprocess\b)/;
 
 async function checkScript(bundle: Bundle, name: string, context: ScanContext): Promise<void> {
   const source = await bundle.open(name);
