@@ -5,6 +5,9 @@ import { sevenZip } from "./archives/seven-zip/seven-zip.ts";
 import { tar } from "./archives/tar.ts";
 import { zip } from "./archives/zip/zip.ts";
 import { executable } from "./executables/executable.ts";
+import { gguf } from "./hub/gguf.ts";
+import { hdf5 } from "./hub/hdf5.ts";
+import { safetensors } from "./hub/safetensors.ts";
 import { media } from "./inert/media.ts";
 import { json } from "./json/json.ts";
 import { npy } from "./pickle/npy.ts";
@@ -15,12 +18,15 @@ import { text } from "./text/text.ts";
 export const formats: readonly Format[] = [
   bzip2,
   executable,
+  gguf,
+  hdf5,
   gzip,
   lz4,
   lzma,
   media,
   npy,
   pickle,
+  safetensors,
   sevenZip,
   tar,
   xz,

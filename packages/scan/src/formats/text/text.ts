@@ -1,14 +1,33 @@
-import type { Format } from "../../format.ts";
+import type { Format, ScanContext } from "../../format.ts";
+import { readText } from "../../sources/read-text.ts";
+import type { Source } from "../../sources/source.ts";
+import { checkTemplate, templateRules } from "../hub/chat-template.ts";
 import { reportSecrets, secretRules } from "./secrets.ts";
+import { checkSettings, settingsRules } from "./settings.ts";
 
-/** Text that nothing else claims: a README, a vocabulary, source code. It may hold secrets. */
+/** Text that nothing else claims: a README, a vocabulary, source code. It may hold secrets, settings that run code, or a chat template. */
 export const text: Format = {
   id: "text",
   title: "Text",
-  rules: secretRules,
+  rules: { ...secretRules, ...settingsRules, ...templateRules },
   detect: (head) => isText(head),
-  scan: reportSecrets,
+  scan,
 };
+
+function scan(source: Source, context: ScanContext): void {
+  reportSecrets(source, context);
+  if (source.size > context.limits.textBytes) return; // a vocabulary or a log: no settings or templates are as long
+  const content = readText(source, context.limits);
+  checkSettings(content, context);
+  if (isTemplate(content)) checkTemplate(content, context);
+}
+
+/** A text with Jinja's statements that speaks of messages, as chat templates do. */
+function isTemplate(content: string): boolean {
+  return (
+    content.includes("{%") && /\b(messages|message|bos_token|add_generation_prompt|content|__\w+__)\b/.test(content)
+  );
+}
 
 const CONTROL = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b]);
 
