@@ -13,7 +13,7 @@ const rules = rulesOf("gguf", {
   },
   "huge-count": {
     title: "Count that the file cannot hold",
-    severity: "high",
+    severity: "critical",
     effect: "A loader that trusts it allocates or reads beyond its memory.",
   },
   "bad-alignment": {

@@ -24,17 +24,20 @@ export const hdf5: Format = {
   rules: { ...rules, ...kerasRules },
   // behind a user block of any power of two from 512 bytes on
   detect: (head) => [0, 512, 1024, 2048].some((start) => SIGNATURE.every((byte, at) => head[start + at] === byte)),
-  scan(source, context) {
-    for (const text of textsIn(source, context)) {
-      const start = text.indexOf("{");
-      if (start < 0) continue;
-      const end = balancedEnd(text, start);
-      if (end === undefined) continue;
-      const value = parsed(text.slice(start, end));
-      if (value !== undefined) checkKeras(value, context);
-    }
-  },
+  scan: reportKerasTexts,
 };
+
+/** Looks at every configuration of Keras that stands as text among the bytes of a source. */
+export function reportKerasTexts(source: Source, context: ScanContext): void {
+  for (const text of textsIn(source, context)) {
+    const start = text.indexOf("{");
+    if (start < 0) continue;
+    const end = balancedEnd(text, start);
+    if (end === undefined) continue;
+    const value = parsed(text.slice(start, end));
+    if (value !== undefined) checkKeras(value, context);
+  }
+}
 
 /** Stretches of printable bytes. */
 function* textsIn(source: Source, context: ScanContext): Generator<string> {
