@@ -61,7 +61,7 @@ export function walkLocalEntries(
       at = Math.max(at + HEADER_BYTES, Math.min(dataEnd, end));
       if (entry.isStreamed) at += descriptorBytes(source, at);
     } else {
-      const next = nextSignature(source, at, end);
+      const next = nextSignature(source, at + 1, end); // at `at` itself there may be one that is cut off
       gaps.push({ offset: at, bytes: next - at });
       at = next;
     }
