@@ -37,6 +37,7 @@ export { type PgdTrainingOptions, pgdTraining } from "./methods/pgd.ts";
 export { type SmoothAdvOptions, smoothAdv } from "./methods/smooth-adv.ts";
 export { tabularTraining } from "./methods/tabular.ts";
 export { type TradesOptions, trades } from "./methods/trades.ts";
+export { type CleverOptions, type CleverScore, clever } from "./metrics/clever.ts";
 export { type EmpiricalRobustness, empiricalRobustness } from "./metrics/empirical-robustness.ts";
 export { lossSensitivity } from "./metrics/loss-sensitivity.ts";
 export { type Certificate, type CertifyEvent, type CertifyOptions, certify } from "./smoothing/certify.ts";

@@ -13,4 +13,5 @@ export {
   trialsToCompare,
 } from "./paired.ts";
 export { clopperPearson, clopperPearsonLower, type Interval, wilson } from "./proportion.ts";
+export { fitReverseWeibull, type ReverseWeibull } from "./reverse-weibull.ts";
 export { StatisticsError, type StatisticsErrorCode } from "./statistics-error.ts";
