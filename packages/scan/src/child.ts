@@ -22,17 +22,20 @@ async function scan(request: ToChild): Promise<void> {
   }
 }
 
-async function scanFile({ path, limits, scratch }: ToChild): Promise<ToParent> {
+async function scanFile({ path, limits, scratch, dependencies }: ToChild): Promise<ToParent> {
   const file = openFile(path);
   try {
     await send({ type: "hashed", sha256: digestOf(file) });
-    return { type: "scanned", ...(await scanSource(file, limits, scratch)) };
+    return { type: "scanned", ...(await scanSource(file, limits, scratch, dependencies)) };
   } finally {
     file.close();
   }
 }
 
-async function scanFolder({ path, limits, scratch }: ToChild, names: readonly string[]): Promise<ToParent> {
+async function scanFolder(
+  { path, limits, scratch, dependencies }: ToChild,
+  names: readonly string[],
+): Promise<ToParent> {
   const members = new Set(names);
   const open: { close(): void }[] = [];
   const bundle: Bundle = {
@@ -46,7 +49,7 @@ async function scanFolder({ path, limits, scratch }: ToChild, names: readonly st
     },
   };
   try {
-    return { type: "scanned", formats: ["folder"], findings: await scanBundle(bundle, limits, scratch) };
+    return { type: "scanned", formats: ["folder"], findings: await scanBundle(bundle, limits, scratch, dependencies) };
   } finally {
     for (const file of open) file.close();
   }

@@ -1,3 +1,4 @@
+import type { DependencyOptions } from "./dependencies/dependencies.ts";
 import type { Place } from "./finding.ts";
 import type { Limits } from "./limits.ts";
 import type { Rule } from "./rule.ts";
@@ -6,6 +7,7 @@ import type { Source } from "./sources/source.ts";
 /** What a format needs while it scans one source. */
 export interface ScanContext {
   readonly limits: Limits;
+  readonly dependencies: DependencyOptions;
   /** Says what was found. `place.entry` is the source's own unless given. */
   report(rule: Rule, evidence: string, place?: Place): void;
   /** Scans what lies inside, whatever it is. Of plain numbers (`isRaw`) no format is expected, but one is still noticed. */

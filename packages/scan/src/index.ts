@@ -1,3 +1,4 @@
+export type { DependencyOptions } from "./dependencies/dependencies.ts";
 export { ScanError, type ScanErrorCode } from "./errors.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export type { FileReport, FindingReport, ScanReport } from "./report/report.ts";

@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DependencyOptions } from "./dependencies/dependencies.ts";
 import type { Finding } from "./finding.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import type { ToChild } from "./parent/messages.ts";
 import { type Scanned, ScanningProcess } from "./parent/scanning-process.ts";
 import type { FileReport, FindingReport, ScanReport } from "./report/report.ts";
 import { type Suppression, suppressionOf } from "./suppressions.ts";
@@ -12,6 +14,7 @@ import { type Item, walk } from "./walk.ts";
 
 export interface ScanOptions {
   readonly limits?: Partial<Limits>;
+  readonly dependencies?: DependencyOptions;
   /** Findings that somebody has accepted. */
   readonly suppressions?: readonly Suppression[];
   /** Processes that parse at the same time; by default one for each core. */
@@ -29,7 +32,7 @@ export type ScanEvent =
  */
 export async function* scanPaths(
   paths: readonly string[],
-  { limits, suppressions = [], jobs = availableParallelism(), signal }: ScanOptions = {},
+  { limits, dependencies = {}, suppressions = [], jobs = availableParallelism(), signal }: ScanOptions = {},
 ): AsyncGenerator<ScanEvent, ScanReport> {
   const startedAt = new Date();
   const items = paths.flatMap(walk);
@@ -38,7 +41,7 @@ export async function* scanPaths(
   const processes = Array.from({ length: Math.max(1, Math.min(jobs, items.length)) }, () => new ScanningProcess());
   const reports: FileReport[] = new Array(items.length);
   try {
-    const context = { limits: { ...defaultLimits, ...limits }, scratch };
+    const context = { limits: { ...defaultLimits, ...limits }, dependencies, scratch };
     let next = 0;
     let done = 0;
     let doneBytes = 0;
@@ -100,7 +103,7 @@ function rejectionOf(signal: AbortSignal | undefined): Promise<never> {
 async function scanItem(
   item: Item,
   process: ScanningProcess,
-  context: { readonly limits: Limits; readonly scratch: string },
+  context: Pick<ToChild, "limits" | "dependencies" | "scratch">,
 ): Promise<Scanned> {
   switch (item.type) {
     case "file":

@@ -1,3 +1,4 @@
+import type { DependencyOptions } from "./dependencies/dependencies.ts";
 import { ScanError, type ScanErrorCode } from "./errors.ts";
 import type { Finding } from "./finding.ts";
 import type { Bundle, Format, ScanContext } from "./format.ts";
@@ -19,8 +20,13 @@ export interface ScannedSource {
 }
 
 /** Scans one file with all that lies inside it; large unpacked entries lie in the folder `scratch` meanwhile. Never throws for what is in the file: that becomes a finding. */
-export async function scanSource(source: Source, limits: Limits, scratch: string): Promise<ScannedSource> {
-  const scan = new Scan(limits, scratch);
+export async function scanSource(
+  source: Source,
+  limits: Limits,
+  scratch: string,
+  dependencies: DependencyOptions = {},
+): Promise<ScannedSource> {
+  const scan = new Scan(limits, scratch, dependencies);
   try {
     return { formats: await scan.source(source, 0), findings: scan.findings };
   } finally {
@@ -29,8 +35,13 @@ export async function scanSource(source: Source, limits: Limits, scratch: string
 }
 
 /** Scans members of a folder as one thing, beside the scan that each has had. */
-export async function scanBundle(bundle: Bundle, limits: Limits, scratch: string): Promise<readonly Finding[]> {
-  const scan = new Scan(limits, scratch);
+export async function scanBundle(
+  bundle: Bundle,
+  limits: Limits,
+  scratch: string,
+  dependencies: DependencyOptions = {},
+): Promise<readonly Finding[]> {
+  const scan = new Scan(limits, scratch, dependencies);
   try {
     await scan.bundle(bundle, 0);
     return scan.findings;
@@ -42,13 +53,15 @@ export async function scanBundle(bundle: Bundle, limits: Limits, scratch: string
 /** One file's scan: its findings and what it has cost so far. */
 class Scan {
   readonly #limits: Limits;
+  readonly #dependencies: DependencyOptions;
   readonly #unpacker: Unpacker;
   readonly #findings: Finding[] = [];
   readonly #seen = new Set<string>();
   #omitted = 0;
   #entries = 0;
 
-  constructor(limits: Limits, scratch: string) {
+  constructor(limits: Limits, scratch: string, dependencies: DependencyOptions) {
+    this.#dependencies = dependencies;
     this.#limits = limits;
     this.#unpacker = new Unpacker(limits, scratch);
   }
@@ -92,6 +105,7 @@ class Scan {
   #context(entry: string, depth: number): ScanContext {
     return {
       limits: this.#limits,
+      dependencies: this.#dependencies,
       report: (rule, evidence, place = {}) => this.#report(rule, evidence, { ...entryOf({ entry }), ...place }),
       inside: async (source, isRaw) => {
         if (depth + 1 > this.#limits.depth) {

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { ScanError } from "./errors.ts";
 import type { Finding } from "./finding.ts";
 import { rulesOf } from "./rule.ts";
@@ -33,7 +33,10 @@ export const folderRules = rulesOf("folder", {
 /** Everything to scan at a path: a file, or a folder with all below it. Links are not followed. Throws UNREADABLE if the path itself is not there. */
 export function walk(path: string): readonly Item[] {
   const stats = statsOf(path);
-  if (stats.isFile()) return [{ type: "file", path, bytes: stats.size }];
+  if (stats.isFile()) {
+    const alone: Item = { type: "folder", path: dirname(path), names: [basename(path)] }; // a manifest goes by its name
+    return [{ type: "file", path, bytes: stats.size }, alone];
+  }
   if (!stats.isDirectory()) throw new ScanError("UNREADABLE", `cannot scan ${path}: expected a file or a folder`);
   const items: Item[] = [];
   descend(path, path, items);

@@ -1,9 +1,11 @@
+import type { DependencyOptions } from "../dependencies/dependencies.ts";
 import type { Finding } from "../finding.ts";
 import type { Limits } from "../limits.ts";
 
 /** What the parent asks its child to scan, one thing at a time. */
 export interface ToChild {
   readonly limits: Limits;
+  readonly dependencies: DependencyOptions;
   /** A folder for temporary files. */
   readonly scratch: string;
   readonly path: string;

@@ -85,7 +85,7 @@ export function checkTemplate(template: string, context: ScanContext, place: Pla
   try {
     visit(parse(tokenize(template)) as unknown as Node, report, 0);
   } catch (error) {
-    report("unparsable", error instanceof Error ? error.message : String(error));
+    report("unparsable", error instanceof Error && !(error instanceof TypeError) ? error.message : "it breaks off");
   }
 }
 

@@ -32,7 +32,8 @@ export async function* calledBack(
     } catch (cause) {
       if (cause instanceof ScanError) throw cause;
       yield* pending; // what came before the fault is worth a look
-      throw new ScanError("MALFORMED", `${what}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+      const said = cause instanceof TypeError || cause instanceof RangeError ? "damaged data" : cause;
+      throw new ScanError("MALFORMED", `${what}: ${said instanceof Error ? said.message : said}`, { cause });
     }
     yield* pending;
     pending = [];
