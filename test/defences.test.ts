@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { trainingMethods } from "@casemate/defenses";
+import { outputHardenings, purifications, trainingMethods } from "@casemate/defenses";
 import { describe, expect, test } from "vitest";
 
 const folder = join(import.meta.dirname, "..", "docs", "defences");
@@ -25,4 +25,9 @@ test("every training method that the command knows has its section, with a sourc
     sections.filter(({ file }) => file === "training.md").map(({ name, text }) => [name, text]),
   );
   for (const name of Object.keys(trainingMethods)) expect(described.get(name) ?? name).toMatch(/\]\(https:\/\//);
+});
+
+test("every defence that wrap knows has its section, and every section its defence", () => {
+  const described = sections.filter(({ file }) => file === "purification.md").map(({ name }) => name);
+  expect(described.sort()).toEqual([...Object.keys(purifications), ...Object.keys(outputHardenings)].sort());
 });

@@ -29,6 +29,7 @@ export {
   throughDefence,
 } from "./defended/input-defence.ts";
 export { jpegCompression } from "./defended/jpeg.ts";
+export { COSINE_BASIS, jpegTables, toRgb, toYCbCr } from "./defended/jpeg-tables.ts";
 export {
   behindOutput,
   highConfidence,
@@ -37,9 +38,13 @@ export {
   reverseSigmoid,
   roundedAnswers,
 } from "./defended/output-defence.ts";
-export { featureSqueezing, spatialSmoothing } from "./defended/squeezing.ts";
+export { featureSqueezing, mirrored, spatialSmoothing } from "./defended/squeezing.ts";
 export { thermometerEncoding } from "./defended/thermometer.ts";
-export { type TotalVarianceOptions, totalVarianceMinimization } from "./defended/total-variance.ts";
+export {
+  TOTAL_VARIATION_ROUNDING,
+  type TotalVarianceOptions,
+  totalVarianceMinimization,
+} from "./defended/total-variance.ts";
 export {
   type Endpoint,
   type EndpointInput,

@@ -15,15 +15,29 @@ export async function contractFor(
   { model: modelPath, contract: given, data }: SubjectSpec,
   read: ReadSamples,
 ): Promise<{ readonly contract: Contract; readonly assumptions: readonly string[] }> {
-  const path = given ?? modelPath.replace(/(\.onnx)?$/i, ".contract.json");
+  const written = await readContractFor(model, modelPath, given);
+  if (written) return { contract: written, assumptions: [] };
+  const path = placeOf(modelPath);
+  const { contract, inferred } = draftContract(model, await read(data));
+  return {
+    contract,
+    assumptions: [`There is no contract ${path}; one was drafted from the model and the samples.`, ...inferred],
+  };
+}
+
+function placeOf(modelPath: string): string {
+  return modelPath.replace(/(\.onnx)?$/i, ".contract.json");
+}
+
+/** The contract that was given for a model, or else the one beside it; undefined where there is none. */
+export async function readContractFor(
+  model: Model,
+  modelPath: string,
+  given: string | undefined,
+): Promise<Contract | undefined> {
+  const path = given ?? placeOf(modelPath);
   const text = await readContract(path, given !== undefined);
-  if (text === undefined) {
-    const { contract, inferred } = draftContract(model, await read(data));
-    return {
-      contract,
-      assumptions: [`There is no contract ${path}; one was drafted from the model and the samples.`, ...inferred],
-    };
-  }
+  if (text === undefined) return undefined;
   const contract = parseContract(parsed(text, path), `contract ${path}`);
   try {
     checkContract(contract, model);
@@ -31,7 +45,7 @@ export async function contractFor(
     if (!(cause instanceof AuditError)) throw cause;
     throw new AuditError(cause.code, `contract ${path}: ${cause.message}`, { cause });
   }
-  return { contract, assumptions: [] };
+  return contract;
 }
 
 /** Reads the contract in a file, of a model that is not at hand. Throws INVALID_CONTRACT. */

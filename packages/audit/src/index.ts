@@ -33,4 +33,5 @@ export {
 } from "./train-model.ts";
 export { NORMS, type Verdict, verdictOf } from "./verdict.ts";
 export { version } from "./version.ts";
+export { type WrapModelOptions, type WrappedModel, wrapModel } from "./wrap-model.ts";
 export { prepareFolder, writeFileWhole } from "./write-file.ts";

@@ -8,6 +8,7 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { probeCommand } from "./commands/probe.ts";
 import { scanCommand } from "./commands/scan.ts";
 import { trainCommand } from "./commands/train.ts";
+import { wrapCommand } from "./commands/wrap.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-code.ts";
 
@@ -26,6 +27,7 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     scanCommand(console, finish),
     trainCommand(console, finish),
     hardenCommand(console, finish),
+    wrapCommand(console),
   ]) {
     program.addCommand(command);
   }

@@ -40,6 +40,23 @@ export { type TradesOptions, trades } from "./methods/trades.ts";
 export { type CleverOptions, type CleverScore, clever } from "./metrics/clever.ts";
 export { type EmpiricalRobustness, empiricalRobustness } from "./metrics/empirical-robustness.ts";
 export { lossSensitivity } from "./metrics/loss-sensitivity.ts";
+export { bitDepth } from "./purification/bit-depth.ts";
+export { gaussianBlurPurification } from "./purification/gaussian-blur.ts";
+export { gaussianNoisePurification } from "./purification/gaussian-noise.ts";
+export { outputHardenings, purifications } from "./purification/index.ts";
+export { jpeg } from "./purification/jpeg.ts";
+export { medianFilter } from "./purification/median-filter.ts";
+export {
+  labelOnly,
+  type OutputHardening,
+  outputNoise,
+  reverseSigmoidAnswers,
+  roundedOutputs,
+  topK,
+} from "./purification/output-hardening.ts";
+export type { Purification } from "./purification/purification.ts";
+export { totalVariance } from "./purification/total-variance.ts";
+export { type WrapOptions, wrapModel } from "./purification/wrap-model.ts";
 export { type Certificate, type CertifyEvent, type CertifyOptions, certify } from "./smoothing/certify.ts";
 export { type MedianBounds, medianBounds } from "./smoothing/median-bounds.ts";
 export {

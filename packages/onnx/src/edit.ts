@@ -2,6 +2,7 @@ import { OnnxError } from "./errors.ts";
 import { freshPrefix } from "./fresh-names.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import type { Graph, Initializer, Model, Node } from "./model.ts";
+import { renameNode } from "./rename-values.ts";
 import type { Value } from "./value.ts";
 
 /** A copy whose nodes read `edit(x)` wherever they read the input `name`; the input itself stays as declared. */
@@ -28,6 +29,30 @@ export function editOutput(model: Model, value: Value, edit: (graph: GraphBuilde
     ...model,
     graph: { ...joined(graph, builder), nodes: [...graph.nodes, ...builder.nodes], outputs: [output] },
   };
+}
+
+/** A copy whose output `name` gives `edit(y)`, everything else as it was: the name, the declared type, the other outputs. */
+export function replaceOutput(model: Model, name: string, edit: (graph: GraphBuilder, y: Value) => Value): Model {
+  const { graph } = model;
+  const output = graph.outputs.find((each) => each.name === name);
+  if (output?.kind !== "tensor") {
+    const got = output ? `a ${output.kind}` : "none of that name";
+    throw new OnnxError("SHAPE_MISMATCH", `output '${name}': expected a tensor, got ${got}`);
+  }
+  const prefix = freshPrefix(graph, `output/${name}`);
+  const raw = `${prefix}raw`;
+  const builder = new GraphBuilder(prefix);
+  const edited = edit(builder, { name: raw, dtype: output.dtype, shape: undefined });
+  const last: Node = {
+    name: `${prefix}last`,
+    op: "Identity",
+    domain: "",
+    inputs: [edited.name],
+    outputs: [name],
+    attributes: {},
+  };
+  const nodes = graph.nodes.map((node) => renameNode(node, (each) => (each === name ? raw : each)));
+  return { ...model, graph: { ...joined(graph, builder), nodes: [...nodes, ...builder.nodes, last] } };
 }
 
 function joined(graph: Graph, builder: GraphBuilder): Graph {

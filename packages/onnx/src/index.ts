@@ -1,5 +1,5 @@
 export { type DifferentiateOptions, differentiate, type LossSubgraph } from "./differentiate.ts";
-export { editInput, editOutput } from "./edit.ts";
+export { editInput, editOutput, replaceOutput } from "./edit.ts";
 export { type EncodeOptions, encodeModel } from "./encode.ts";
 export { OnnxError, type OnnxErrorCode } from "./errors.ts";
 export { freeBatch } from "./free-batch.ts";

@@ -61,7 +61,7 @@ export function requireImage(
 }
 
 /** A position beyond the edge as its mirror image, the edge itself repeated. */
-function mirrored(position: number, length: number): number {
+export function mirrored(position: number, length: number): number {
   const period = 2 * length;
   const inPeriod = ((position % period) + period) % period;
   return inPeriod < length ? inPeriod : period - 1 - inPeriod;

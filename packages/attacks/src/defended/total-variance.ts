@@ -40,7 +40,7 @@ export function totalVarianceMinimization({
 }
 
 /** Rounds the kink of the total variation, in units of the range. */
-const ROUNDING = 0.02;
+export const TOTAL_VARIATION_ROUNDING = 0.02;
 
 function minimized(
   x: Float32Array,
@@ -52,7 +52,7 @@ function minimized(
   const z = Float64Array.from(x);
   const ahead = z.slice();
   const slope = new Float64Array(x.length);
-  const step = 1 / (1 + (8 * weight) / ROUNDING); // the inverse of the slope's Lipschitz constant
+  const step = 1 / (1 + (8 * weight) / TOTAL_VARIATION_ROUNDING); // the inverse of the slope's Lipschitz constant
   for (let t = 1; t <= iterations; t++) {
     for (let j = 0; j < slope.length; j++) slope[j] = isKept[j] ? ahead[j]! - x[j]! : 0;
     addVariation(ahead, slope, shape, weight);
@@ -78,7 +78,7 @@ function addVariation(
         const here = channel * channelStride + row * rowStride + column * columnStride;
         const down = row + 1 < height ? z[here + rowStride]! - z[here]! : 0;
         const across = column + 1 < width ? z[here + columnStride]! - z[here]! : 0;
-        const scale = weight / Math.sqrt(down * down + across * across + ROUNDING * ROUNDING);
+        const scale = weight / Math.sqrt(down * down + across * across + TOTAL_VARIATION_ROUNDING ** 2);
         slope[here]! -= scale * (down + across);
         if (row + 1 < height) slope[here + rowStride]! += scale * down;
         if (column + 1 < width) slope[here + columnStride]! += scale * across;
