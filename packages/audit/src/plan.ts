@@ -10,6 +10,7 @@ import { certifiedCheck } from "./checks/certified.ts";
 import type { Check } from "./checks/check.ts";
 import { corruptionsCheck } from "./checks/corruptions.ts";
 import { inspectionCheck } from "./checks/inspection.ts";
+import { metricsCheck } from "./checks/metrics.ts";
 import { patchCheck } from "./checks/patch.ts";
 import { validityCheck } from "./checks/validity.ts";
 import { worstCaseCheck } from "./checks/worst-case.ts";
@@ -92,6 +93,9 @@ export async function planFor(subject: OpenSubject, settings: AuditSettings): Pr
         : []),
       worstCaseCheck({ norm, epsilons, attacks: mainAttacks }),
       ...(bounds?.check ? [bounds.check] : []),
+      ...(profile === "thorough" && !settings.attacks && setting.hasGradients && !setting.isRestricted && norm !== "l0"
+        ? [metricsCheck({ norm, epsilon: epsilons.at(-1)!, samples: Math.min(total, ESTIMATED), seed })]
+        : []),
     ],
     mainAttacks,
     assumptions: [
@@ -129,6 +133,9 @@ async function boundsFor(
 
 /** At most so many samples are corrupted, 75 times each, or looked at with a patch. */
 const CORRUPTED = 100;
+
+/** At most so many samples have their robustness estimated. */
+const ESTIMATED = 20;
 
 /** Estimated forward passes per sample of an adaptive attack, most of which need none. */
 const ADAPTING = 100;

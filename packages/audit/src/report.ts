@@ -65,7 +65,7 @@ const Metric = Type.Object(
   {
     name: Type.String({ description: 'Stable and unique within the check: "accuracy.clean", "accuracy.robust".' }),
     value: Type.Number(),
-    unit: Type.Enum(["proportion", "count", "distance", "seconds"]),
+    unit: Type.Enum(["proportion", "count", "distance", "ratio", "nats", "seconds"]),
     count: Type.Optional(Count),
     of: Type.Optional(Count),
     interval: Type.Optional(Type.Object({ lower: Type.Number(), upper: Type.Number(), confidence: Proportion })),

@@ -180,6 +180,23 @@ test("what bounds certify is what geometry says, and what the attacks leave stan
   expect(notes?.[0]).toContain("lies between 2 certified and 2 that no attack broke");
 });
 
+test("estimates of robustness are what geometry says", async () => {
+  const { report } = await run("linear.onnx", { profile: "thorough", epsilons: [0.2] });
+  const { status, metrics, notes } = find(report, "metrics");
+  expect(status).toBe("completed");
+  const [clever, empirical, sensitivity] = metrics;
+  const right = SAMPLES.slice(0, 4);
+  const distance = (a: number, b: number) => Math.min(0.4, Math.abs(a - b) / 2); // in Linf, ending at twice epsilon
+  expect(clever!.value).toBeCloseTo(right.reduce((sum, [a, b]) => sum + distance(a, b), 0) / SAMPLES.length, 5);
+  const shares = right.map(([a, b]) => Math.abs(a - b) / Math.SQRT2 / Math.hypot(a, b));
+  const share = shares.reduce((sum, each) => sum + each, 0) / shares.length;
+  expect(empirical!.value / share).toBeGreaterThan(0.999);
+  expect(empirical!.value / share).toBeLessThan(1.05); // DeepFool's overshoot
+  const slopes = SAMPLES.map(([a, b, label]) => Math.SQRT2 / (1 + Math.exp(label === 0 ? a - b : b - a)));
+  expect(sensitivity!.value).toBeCloseTo(slopes.reduce((sum, each) => sum + each, 0) / SAMPLES.length, 5);
+  expect(notes?.[0]).toContain("no certificate");
+});
+
 test("a model that cannot be bounded has no certified row, and the report says why", async () => {
   const { report } = await run("compress.onnx", { profile: "standard", epsilons: [0.2] });
   const [{ checks, assumptions }] = report.subjects as [AuditReport["subjects"][number]];
