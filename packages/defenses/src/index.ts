@@ -7,12 +7,15 @@ export type { CertifiedBall } from "./bounds/ball.ts";
 export type { Rounding } from "./bounds/rounding.ts";
 export { type Ball, type BoundMethod, openVerifier, type Verifier, type VerifierOptions } from "./bounds/verifier.ts";
 export type { Detector, DetectorTraining, Score } from "./detectors/detector.ts";
+export { loadDetector, saveDetector } from "./detectors/detector-file.ts";
 export { energyDetector } from "./detectors/energy.ts";
 export { type EvadeOptions, type Evasion, evadeDetector } from "./detectors/evade-detector.ts";
-export { type FitDetectorOptions, type FittedDetector, fitDetector, flaggedShare } from "./detectors/fit-detector.ts";
+export { type FeatureSqueezingOptions, featureSqueezing } from "./detectors/feature-squeezing.ts";
+export { type FitDetectorOptions, fitDetector, flaggedShare } from "./detectors/fit-detector.ts";
 export { localIntrinsicDimensionality } from "./detectors/local-intrinsic-dimensionality.ts";
 export { mahalanobisDetector } from "./detectors/mahalanobis.ts";
 export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
+export type { FittedDetector } from "./detectors/open-detector.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
 export {
   certifyPartitions,

@@ -1,7 +1,7 @@
 import { type Bounds, type OnnxClassifier, openClassifier, pgd, run, type Threat } from "@casemate/attacks";
 import { sizeOf, type Tensor, takeRows, tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
-import type { FittedDetector } from "./fit-detector.ts";
+import type { FittedDetector } from "./open-detector.ts";
 import { rejectingModel } from "./rejecting-model.ts";
 
 export interface EvadeOptions {

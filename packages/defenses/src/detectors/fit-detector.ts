@@ -1,33 +1,27 @@
-import { editOutput, exposeLogits, type Model, openSession, prepare, type Session, type Value } from "@casemate/onnx";
+import {
+  editInput,
+  editOutput,
+  exposeLogits,
+  type GraphBuilder,
+  type Model,
+  openSession,
+  prepare,
+  type Session,
+  type Value,
+} from "@casemate/onnx";
 import { clopperPearson, type Interval } from "@casemate/statistics";
-import { type Tensor, tensor } from "@casemate/tensor";
+import type { Shape, Tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
 import type { Detector } from "./detector.ts";
+import { modelDigest } from "./detector-file.ts";
+import { type FittedDetector, openDetector } from "./open-detector.ts";
+import { runInBatches } from "./run-in-batches.ts";
 
 export interface FitDetectorOptions {
   /** Clean samples that nothing was fitted on, to set the threshold by: [samples, ...shape of a sample]. */
   readonly calibration: Tensor;
   /** The share of clean samples that may be flagged. */
   readonly falsePositiveRate?: number;
-}
-
-/** A detector that has learnt from a model and its data. Holds native memory until disposed. */
-export interface FittedDetector {
-  readonly name: string;
-  /** The classifier with the detector in it: outputs logits [batch, classes] and then the score [batch]. */
-  readonly model: Model;
-  /** A sample is flagged if its score is above this. */
-  readonly threshold: number;
-  /** The spread of clean scores: their median distance from the median, or 1 where that is 0. */
-  readonly scale: number;
-  /**
-   * What was asked for. It holds on average over draws of the calibration set, for new samples like those (split conformal,
-   * Vovk et al., 2005).
-   */
-  readonly falsePositiveRate: number;
-  /** Higher is more suspicious. `x` is [samples, ...shape of a sample]. */
-  score(x: Tensor): Promise<Float32Array>;
-  dispose(): Promise<void>;
 }
 
 /** Fits a detector on clean training data and sets its threshold. Throws a DefenseError for a model or data it cannot take. */
@@ -60,28 +54,56 @@ export async function fitDetector(
     );
   }
   const score = detector.fit({ ...learnt, labels });
-  const scored = editOutput(exposed.model, features, (graph, y) =>
-    score(graph, graph.op("Flatten", [y], { attributes: { axis: 1 } }), logits),
+  const seen = withViews(exposed.model, detector, logits, features, x.shape.slice(1));
+  const scored = editOutput(seen.model, seen.features, (graph, y) =>
+    score(graph, graph.op("Flatten", [y], { attributes: { axis: 1 } }), seen.logits, seen.others),
   );
-  const whole = withOutput(scored, exposed.model);
-  const session = await openSession(whole);
-  const name = whole.graph.outputs[1]!.name;
-  const scoreOf = async (inputs: Tensor) => (await runInBatches(session, name, inputs)).data;
+  const whole = {
+    ...scored,
+    graph: { ...scored.graph, outputs: [...seen.model.graph.outputs, ...scored.graph.outputs] },
+  };
+  const about = { name: detector.name, model: whole, modelDigest: modelDigest(model), falsePositiveRate };
+  const uncalibrated = await openDetector({ ...about, threshold: 0, scale: 1 });
   try {
-    const clean = (await scoreOf(calibration)).slice().sort();
-    return {
-      name: detector.name,
-      model: whole,
-      threshold: conformalThreshold(clean, falsePositiveRate),
-      scale: spreadOf(clean),
-      falsePositiveRate,
-      score: scoreOf,
-      dispose: () => session.dispose(),
-    };
+    const clean = (await uncalibrated.score(calibration)).slice().sort();
+    return { ...uncalibrated, threshold: conformalThreshold(clean, falsePositiveRate), scale: spreadOf(clean) };
   } catch (error) {
-    await session.dispose();
+    await uncalibrated.dispose();
     throw error;
   }
+}
+
+interface Seen {
+  readonly model: Model;
+  readonly logits: Value;
+  readonly features: Value;
+  /** Logits of the other views: [views, batch, classes]. */
+  readonly others: Value | undefined;
+}
+
+/** The model on its inputs and on the detector's views of them, one after another in one batch. */
+function withViews(model: Model, detector: Detector, logits: Value, features: Value, inputShape: Shape): Seen {
+  if (!detector.views) return { model, logits, features, others: undefined };
+  const { views } = detector;
+  let count = 0;
+  const wide = editInput(model, model.graph.inputs[0]!.name, (graph, input) => {
+    const all = [input, ...views(graph, input, inputShape)];
+    count = all.length;
+    return graph.Concat(all, 0);
+  });
+  const part = (from: Model, value: Value, edit: (graph: GraphBuilder, y: Value) => Value) => {
+    const edited = editOutput(from, value, (graph, y) => {
+      const shape = graph.op("Shape", [y], { dtype: "int64", attributes: { start: 1 } });
+      return edit(graph, graph.Reshape(y, graph.Concat([graph.ints([count, -1]), shape], 0)));
+    });
+    const { name } = edited.graph.outputs[0]!;
+    return { model: edited, value: { name, dtype: "float32", shape: undefined } as Value };
+  };
+  const own = (graph: GraphBuilder, y: Value) => graph.Squeeze(graph.Slice(y, [0], [1], [0]), [0]);
+  const rest = part(wide, logits, (graph, y) => graph.Slice(y, [1], [count], [0]));
+  const inner = part(rest.model, features, own);
+  const outer = part(inner.model, logits, own);
+  return { model: outer.model, logits: outer.value, features: inner.value, others: rest.value };
 }
 
 /** The share of `scores` above the threshold, with the exact interval of the rate behind it. */
@@ -135,24 +157,4 @@ async function using<T>(model: Model, work: (session: Session) => Promise<T>): P
   } finally {
     await session.dispose();
   }
-}
-
-const BATCH = 256;
-
-async function runInBatches(session: Session, output: string, x: Tensor): Promise<Tensor> {
-  const [rows, ...sample] = x.shape as [number, ...number[]];
-  const width = x.data.length / rows;
-  const parts: Tensor[] = [];
-  for (let start = 0; start < rows; start += BATCH) {
-    const count = Math.min(BATCH, rows - start);
-    const part = tensor([count, ...sample], x.data.subarray(start * width, (start + count) * width));
-    parts.push((await session.run({ [session.inputs[0]!.name]: part }, [output]))[output] as Tensor);
-  }
-  const joined = tensor([rows, ...parts[0]!.shape.slice(1)]);
-  let offset = 0;
-  for (const { data } of parts) {
-    joined.data.set(data, offset);
-    offset += data.length;
-  }
-  return joined;
 }

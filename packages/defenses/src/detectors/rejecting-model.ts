@@ -1,5 +1,5 @@
 import { editOutput, type Model, type Value } from "@casemate/onnx";
-import type { FittedDetector } from "./fit-detector.ts";
+import type { FittedDetector } from "./open-detector.ts";
 
 /**
  * Classifier and detector as one classifier with a class more, whose logit is the largest exactly where the sample is flagged

@@ -40,12 +40,25 @@ export async function wrapModel(model: Model, options: WrapOptions): Promise<Mod
 }
 
 function withPurification(model: Model, purify: readonly Purification[], options: WrapOptions): Model {
-  const { inputName, inputShape, bounds } = options;
+  const { inputName } = options;
   const input = model.graph.inputs.find(({ name }) => name === inputName);
   if (!input || !FLOATS.has(input.dtype)) {
     const got = input ? input.dtype : "no such input";
     throw new DefenseError("UNSUPPORTED_MODEL", `input '${inputName}': expected numbers to purify, got ${got}`);
   }
+  return editInput(model, inputName, (graph, raw) =>
+    graph.Cast(purified(graph, graph.Cast(raw, "float32"), purify, options), input.dtype),
+  );
+}
+
+/** float32 inputs [batch, ...inputShape] after purifications, in the same shape. Throws UNSUPPORTED_MODEL where one needs an image. */
+export function purified(
+  graph: GraphBuilder,
+  input: Value,
+  purify: readonly Purification[],
+  options: Pick<WrapOptions, "bounds" | "inputShape" | "layout">,
+): Value {
+  const { inputShape, bounds } = options;
   const isPicture = inputShape.length === 2 || inputShape.length === 3;
   for (const { name, needsImage } of purify) {
     if (needsImage && !isPicture) {
@@ -54,30 +67,31 @@ function withPurification(model: Model, purify: readonly Purification[], options
   }
   const { picture, isLast } = pictureOf(options);
   const { channels, height, width } = picture;
-  return editInput(model, inputName, (graph, raw) => {
-    const toPicture = (x: Value): Value =>
-      graph.Reshape(isLast ? graph.Transpose(x, [0, 3, 1, 2]) : x, graph.ints([-1, channels, height, width]));
-    const side = (numbers: number | Float32Array): Value =>
-      typeof numbers === "number"
-        ? graph.constant(tensor([], Float32Array.of(numbers)))
-        : toPicture(graph.constant(tensor([1, ...inputShape], Float32Array.from(numbers))));
-    const lower = side(bounds.lower);
-    const range = side(rangeOf(bounds, sizeOf(inputShape)));
-    let x = toPicture(graph.Cast(raw, "float32"));
-    for (const { scale, nodes } of purify) {
-      x =
-        scale === "values"
-          ? nodes(graph, x, picture)
-          : graph.Add(lower, graph.Mul(nodes(graph, graph.Div(graph.Sub(x, lower), range), picture), range));
-    }
-    const last = isLast ? graph.Transpose(x, [0, 2, 3, 1]) : x;
-    return graph.Cast(graph.Reshape(last, graph.ints([-1, ...inputShape])), input.dtype);
-  });
+  const toPicture = (x: Value): Value =>
+    graph.Reshape(isLast ? graph.Transpose(x, [0, 3, 1, 2]) : x, graph.ints([-1, channels, height, width]));
+  const side = (numbers: number | Float32Array): Value =>
+    typeof numbers === "number"
+      ? graph.constant(tensor([], Float32Array.of(numbers)))
+      : toPicture(graph.constant(tensor([1, ...inputShape], Float32Array.from(numbers))));
+  const lower = side(bounds.lower);
+  const range = side(rangeOf(bounds, sizeOf(inputShape)));
+  let x = toPicture(input);
+  for (const { scale, nodes } of purify) {
+    x =
+      scale === "values"
+        ? nodes(graph, x, picture)
+        : graph.Add(lower, graph.Mul(nodes(graph, graph.Div(graph.Sub(x, lower), range), picture), range));
+  }
+  const last = isLast ? graph.Transpose(x, [0, 2, 3, 1]) : x;
+  return graph.Reshape(last, graph.ints([-1, ...inputShape]));
 }
 
 const FLOATS: ReadonlySet<string> = new Set(["float16", "float32", "float64"]);
 
-function pictureOf({ inputShape, layout = "channels-first" }: WrapOptions): { picture: PictureShape; isLast: boolean } {
+function pictureOf({ inputShape, layout = "channels-first" }: Pick<WrapOptions, "inputShape" | "layout">): {
+  picture: PictureShape;
+  isLast: boolean;
+} {
   const [a, b, c] = inputShape as readonly [number, number, number];
   if (inputShape.length === 2) return { picture: { channels: 1, height: a, width: b }, isLast: false };
   if (inputShape.length !== 3) return { picture: { channels: 1, height: 1, width: sizeOf(inputShape) }, isLast: false };

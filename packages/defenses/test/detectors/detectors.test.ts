@@ -1,20 +1,25 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { linf, openClassifier, pgd, run } from "@casemate/attacks";
 import { readDataset } from "@casemate/data";
-import { type Model, readModel } from "@casemate/onnx";
+import { encodeModel, type Model, parseModel, readModel } from "@casemate/onnx";
 import { areaUnderCurve } from "@casemate/statistics";
 import { type Tensor, takeRows, tensor } from "@casemate/tensor";
 import { beforeAll, expect, test } from "vitest";
 import { conformalThreshold } from "../../src/detectors/fit-detector.ts";
 import {
+  bitDepth,
   energyDetector,
   evadeDetector,
+  featureSqueezing,
   fitDetector,
   flaggedShare,
+  loadDetector,
   localIntrinsicDimensionality,
   mahalanobisDetector,
   nearestNeighboursDetector,
   rejectingModel,
+  saveDetector,
 } from "../../src/index.ts";
 import { linearModel } from "./linear-model.ts";
 
@@ -70,6 +75,14 @@ test.each([
       return -4 / nearest.reduce((sum, distance) => sum + Math.log(distance / nearest[3]!), 0);
     },
   },
+  {
+    // One bit moves each value to the nearer end of the box; the margin of the first class is 2b.
+    detector: featureSqueezing({ bounds: { lower: -2, upper: 6 }, squeezers: [bitDepth({ bits: 1 })] }),
+    expected: ([, b]: readonly [number, number]) => {
+      const probability = (value: number) => 1 / (1 + Math.exp(-2 * value));
+      return 2 * Math.abs(probability(b) - probability(b > 2 ? 6 : -2));
+    },
+  },
 ])("$detector.name scores as its formula does", async ({ detector, expected }) => {
   const options = { calibration: clean, falsePositiveRate: 0.25 };
   const fitted = await fitDetector(linearModel(), detector, clean, labels, options);
@@ -78,6 +91,40 @@ test.each([
   for (const [i, point] of rows(asked).entries()) {
     expect(Math.abs(scores[i]! / expected(point) - 1)).toBeLessThan(1e-4);
   }
+});
+
+test.each([
+  energyDetector(),
+  nearestNeighboursDetector({ neighbours: 3 }),
+  featureSqueezing({ bounds: { lower: -2, upper: 6 }, squeezers: [bitDepth({ bits: 1 })] }),
+])("$name gives the same scores and threshold after it was written and read", async (detector) => {
+  const fitted = await fitDetector(linearModel(), detector, clean, labels, {
+    calibration: clean,
+    falsePositiveRate: 0.25,
+  });
+  const loaded = await loadDetector(parseModel(encodeModel(saveDetector(fitted))));
+  try {
+    expect(await loaded.score(asked)).toEqual(await fitted.score(asked));
+    const { name, threshold, scale, falsePositiveRate, modelDigest } = fitted;
+    expect(loaded).toMatchObject({ name, threshold, scale, falsePositiveRate, modelDigest });
+    const digest = createHash("sha256").update(encodeModel(linearModel())).digest("hex");
+    expect(modelDigest).toBe(digest);
+  } finally {
+    await fitted.dispose();
+    await loaded.dispose();
+  }
+});
+
+test("a model that is no detector, or has lost its threshold, is refused", async () => {
+  await expect(loadDetector(linearModel())).rejects.toThrow("got no kind and 1 outputs");
+  const fitted = await fitDetector(linearModel(), energyDetector(), clean, labels, {
+    calibration: clean,
+    falsePositiveRate: 0.25,
+  });
+  const saved = saveDetector(fitted);
+  await fitted.dispose();
+  const metadata = new Map(saved.metadata).set("casemate.detector.threshold", "high");
+  await expect(loadDetector({ ...saved, metadata })).rejects.toThrow("expected a number, got 'high'");
 });
 
 test("the threshold is the conformal order statistic", () => {
@@ -89,6 +136,7 @@ test("the threshold is the conformal order statistic", () => {
 
 test.each([
   { name: "no temperature", build: () => energyDetector({ temperature: 0 }), message: "temperature above 0" },
+  { name: "no squeezer", build: () => featureSqueezing({ squeezers: [] }), message: "at least one squeezer" },
   { name: "no shrinkage", build: () => mahalanobisDetector({ shrinkage: 0 }), message: "shrinkage in (0, 1]" },
 ])("$name is refused", ({ build, message }) => {
   expect(build).toThrow(message);
