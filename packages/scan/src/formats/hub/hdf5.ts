@@ -1,7 +1,9 @@
 import type { Format, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import { chunks, type Source } from "../../sources/source.ts";
-import { checkKeras, kerasRules } from "./keras-config.ts";
+import { parsePythonJson } from "../json/python-json.ts";
+import { checkKeras } from "./keras-config.ts";
+import { kerasRules } from "./keras-rules.ts";
 
 const rules = rulesOf("hdf5", {
   "long-text": {
@@ -34,7 +36,7 @@ export function reportKerasTexts(source: Source, context: ScanContext): void {
     if (start < 0) continue;
     const end = balancedEnd(text, start);
     if (end === undefined) continue;
-    const value = parsed(text.slice(start, end));
+    const value = parsePythonJson(text.slice(start, end));
     if (value !== undefined) checkKeras(value, context);
   }
 }
@@ -48,7 +50,7 @@ function* textsIn(source: Source, context: ScanContext): Generator<string> {
     let start = 0;
     for (let at = 0; at <= chunk.length; at++) {
       const byte = at < chunk.length ? chunk[at]! : -1;
-      const isPrintable = (byte >= 0x20 && byte !== 0x7f) || byte === 9 || byte === 10 || byte === 13;
+      const isPrintable = byte >= 0x20 || byte === 9 || byte === 10 || byte === 13;
       if (isPrintable) continue;
       if (at - start + length >= SHORTEST_TEXT || (byte === -1 && at > start)) {
         parts.push(Buffer.from(chunk.buffer, chunk.byteOffset + start, at - start).toString("utf8"));
@@ -81,12 +83,4 @@ function balancedEnd(text: string, start: number): number | undefined {
     else if ((character === "}" || character === "]") && --depth === 0) return at + 1;
   }
   return undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,130 +1,125 @@
 import type { JsonFormat, ScanContext } from "../../format.ts";
-import { rulesOf } from "../../rule.ts";
-import { checkTemplate, templateRules } from "./chat-template.ts";
-import { isRecord, walkJson } from "./walk-json.ts";
+import { hubRules as rules } from "./hub-rules.ts";
+import { isDangerousName, isWithinPackages } from "./python-names.ts";
+import { checkTemplatesOf } from "./templates/check-templates-of.ts";
+import { templateRules } from "./templates/template-rules.ts";
+import { isRecord, nodesIn, objectsIn } from "./walk-json.ts";
 
-const RUNS_CODE = { atlas: ["AML.T0010", "AML.T0011"] };
+type Settings = Readonly<Record<string, unknown>>;
 
-export const hubRules = rulesOf("hub", {
-  "remote-code": {
-    ...RUNS_CODE,
-    title: "Loads classes from code in the repository",
-    severity: "high",
-    effect: "Loading the model with trust_remote_code runs Python files of its author.",
-  },
-  "other-repository": {
-    ...RUNS_CODE,
-    title: "Loads classes from code in another repository",
-    severity: "critical",
-    effect: "Loading the model runs Python files that somebody else can change at any time.",
-  },
-  "trust-remote-code": {
-    ...RUNS_CODE,
-    title: "Asks for trust in remote code",
-    severity: "high",
-    effect: "A program that takes its settings from the file runs code of the repository without being asked.",
-  },
-  "custom-class": {
-    ...RUNS_CODE,
-    title: "Names a class outside of the usual libraries",
-    severity: "high",
-    effect: "Loading the model imports a module of its author's choice.",
-  },
-});
-
-/** What configurations of transformers, diffusers, sentence-transformers and peft are known by. */
-const KEYS = [
-  "auto_map",
-  "model_type",
-  "architectures",
-  "tokenizer_class",
-  "chat_template",
-  "processor_class",
-  "custom_pipelines",
-  "_class_name",
-  "trust_remote_code",
-  "base_model_name_or_path",
-  "feature_extractor_type",
-  "image_processor_type",
-];
-const LIBRARIES = new Set([
-  "diffusers",
-  "transformers",
-  "onnxruntime",
-  "null",
-  "sentence_transformers",
-  "stable_diffusion",
-  "flax",
-  "optimum",
+const KEYS = new Set([
+  ..."auto_map trust_remote_code custom_pipelines custom_pipeline auto_mapping chat_template chat_templates".split(" "),
+  ..."_class_name attn_implementation _attn_implementation custom_generate".split(" "),
 ]);
-const REFERENCE = /^(?:([\w.-]+\/[\w.-]+)--)?[\w.]+$/;
+const SENTENCE_MODULES = ["sentence_transformers", "pylate.models", "transformers"];
+/** Libraries of a diffusers pipeline, and modules of diffusers.pipelines that stand for one. */
+const PIPELINE_LIBRARIES = [
+  ..."diffusers transformers optimum onnxruntime flax peft tokenizers sentencepiece".split(" "),
+  ..."stable_diffusion stable_diffusion_safe stable_diffusion_xl stable_cascade deepfloyd_if kandinsky kandinsky2_2".split(
+    " ",
+  ),
+  ..."wuerstchen unclip audioldm audioldm2 shap_e paint_by_example latent_diffusion versatile_diffusion".split(" "),
+  ..."unidiffuser alt_diffusion semantic_stable_diffusion kolors blip_diffusion ddpm ddim vq_diffusion musicldm".split(
+    " ",
+  ),
+  ..."spectrogram_diffusion cogvideo flux sana ltx hunyuan_video wan".split(" "),
+];
 
-/** Configurations of a model on a hub: what code they ask to be loaded, and the chat templates in them. */
+/** Configurations of Transformers, Diffusers, PEFT and Sentence Transformers, whatever the file is called: code that a loader imports, and chat templates. */
 export const hubConfig: JsonFormat = {
   id: "hub-config",
   title: "Configuration of a model on a hub",
-  rules: { ...hubRules, ...templateRules },
-  detect: (value) => isModuleList(value) || (isRecord(value) && KEYS.some((key) => key in value)),
-  scan(value, _, context) {
-    if (isModuleList(value)) return checkModules(value, context);
-    walkJson(value, (key, inner, path) => {
-      const place = { part: path };
-      if (key === "auto_map") checkAutoMap(inner, context, path);
-      else if (key === "custom_pipelines")
-        context.report(hubRules["remote-code"], JSON.stringify(inner).slice(0, 200), place);
-      else if (key === "trust_remote_code" && inner === true)
-        context.report(hubRules["trust-remote-code"], "true", place);
-      else if (/chat_template/.test(key)) checkTemplates(inner, context, path);
-    });
-    if (isRecord(value) && "_class_name" in value) checkPipeline(value, context);
+  rules: { ...rules, ...templateRules },
+  detect: (value) => isModuleList(value) || hasKey(value),
+  scan(value, _source, context) {
+    if (isModuleList(value)) checkModules(value, context);
+    for (const { path, value: settings } of objectsIn(value)) checkSettings(settings, path, context);
+    checkTemplatesOf(value, context);
   },
 };
 
-function checkAutoMap(map: unknown, context: ScanContext, path: string): void {
-  const references = isRecord(map) ? Object.values(map).flat() : [map].flat();
-  for (const reference of references) {
-    if (typeof reference !== "string") continue;
-    const repository = REFERENCE.exec(reference)?.[1] ?? (reference.includes("--") ? reference : undefined);
-    const rule = repository === undefined ? hubRules["remote-code"] : hubRules["other-repository"];
-    context.report(rule, `loads ${reference}`, { part: path });
+function hasKey(value: unknown): boolean {
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next !== "object" || next === null) continue;
+    if (!Array.isArray(next)) for (const key of Object.keys(next)) if (KEYS.has(key)) return true;
+    for (const part of Object.values(next)) if (typeof part === "object" && part !== null) left.push(part);
   }
+  return false;
 }
 
-function checkTemplates(value: unknown, context: ScanContext, path: string): void {
-  if (typeof value === "string") checkTemplate(value, context, { part: path });
-  else if (Array.isArray(value)) {
-    for (const each of value)
-      if (isRecord(each) && typeof each.template === "string")
-        checkTemplate(each.template, context, { part: `${path}.${each.name}` });
-  } else if (isRecord(value)) {
-    for (const [name, template] of Object.entries(value))
-      if (typeof template === "string") checkTemplate(template, context, { part: `${path}.${name}` });
-  }
-}
-
-/** model_index.json of diffusers: each part is a library and a class in it. */
-function checkPipeline(value: Readonly<Record<string, unknown>>, context: ScanContext): void {
-  if (Array.isArray(value._class_name))
-    context.report(hubRules["remote-code"], JSON.stringify(value._class_name), { part: "_class_name" });
-  for (const [part, pair] of Object.entries(value)) {
-    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[1] !== "string" || part.startsWith("_")) continue;
-    if (pair[0] === null || LIBRARIES.has(String(pair[0]).split(".")[0]!)) continue;
-    context.report(hubRules["custom-class"], `${pair[0]}.${pair[1]}`, { part });
-  }
-}
-
-/** modules.json of sentence-transformers: a list of modules with their types. */
-function isModuleList(value: unknown): value is readonly Readonly<Record<string, unknown>>[] {
+/** modules.json of Sentence Transformers. */
+function isModuleList(value: unknown): value is readonly Settings[] {
   return (
     Array.isArray(value) &&
     value.length > 0 &&
-    value.every((each) => isRecord(each) && typeof each.type === "string" && "path" in each && "idx" in each)
+    value.every(
+      (each) => isRecord(each) && typeof each.type === "string" && "path" in each && ("idx" in each || "name" in each),
+    )
   );
 }
 
-function checkModules(modules: readonly Readonly<Record<string, unknown>>[], context: ScanContext): void {
-  for (const { type, name } of modules) {
-    if (/^sentence_transformers\.[\w.]+$/.test(String(type))) continue;
-    context.report(hubRules["custom-class"], String(type), { part: `module ${name}` });
+function checkModules(modules: readonly Settings[], context: ScanContext): void {
+  for (const [index, { type }] of modules.entries())
+    checkClass(String(type), SENTENCE_MODULES, `[${index}].type`, context);
+}
+
+function checkSettings(settings: Settings, path: string, context: ScanContext): void {
+  const place = (key: string) => ({ part: path === "" ? key : `${path}.${key}` });
+  if (settings.auto_map !== undefined) checkAutoMap(settings.auto_map, place("auto_map").part, context);
+  if (settings.trust_remote_code === true)
+    context.report(rules["trust-remote-code"], "trust_remote_code is true", place("trust_remote_code"));
+  checkPipelines(settings, place, context);
+  const attention = settings.attn_implementation ?? settings._attn_implementation;
+  if (typeof attention === "string" && attention.includes("/"))
+    context.report(rules.kernel, `attention from '${attention}'`, place("attn_implementation"));
+  if (typeof settings.custom_generate === "string")
+    context.report(rules["remote-code"], `generates by '${settings.custom_generate}'`, place("custom_generate"));
+  if (isRecord(settings.auto_mapping)) {
+    const { parent_library: library, base_model_class: name } = settings.auto_mapping;
+    const known = ["transformers", "diffusers", "torch", "sentence_transformers", "timm"];
+    if (typeof library === "string")
+      checkClass(`${library}.${typeof name === "string" ? name : ""}`, known, place("auto_mapping").part, context);
   }
+}
+
+/** "module.Class", lists of them, or "owner/repository--module.Class". */
+function checkAutoMap(map: unknown, path: string, context: ScanContext): void {
+  for (const { path: within, value } of nodesIn(map)) {
+    if (typeof value !== "string") continue;
+    const place = { part: within === "" ? path : `${path}.${within}` };
+    if (value.includes("--")) context.report(rules["other-repository"], `'${value}'`, place);
+    else context.report(rules["remote-code"], `'${value}'`, place);
+  }
+}
+
+function checkPipelines(
+  settings: Settings,
+  place: (key: string) => { readonly part: string },
+  context: ScanContext,
+): void {
+  if (isRecord(settings.custom_pipelines)) {
+    for (const [name, pipeline] of Object.entries(settings.custom_pipelines)) {
+      const code = isRecord(pipeline) ? pipeline.impl : pipeline;
+      const rule = String(code).includes("--") ? rules["other-repository"] : rules["remote-code"];
+      context.report(rule, `'${name}' is ${JSON.stringify(code)}`, place("custom_pipelines"));
+    }
+  }
+  if (typeof settings.custom_pipeline === "string")
+    context.report(rules["remote-code"], `'${settings.custom_pipeline}'`, place("custom_pipeline"));
+  const { _class_name: own } = settings;
+  if (own === undefined) return;
+  if (Array.isArray(own))
+    context.report(rules["remote-code"], `the class ${JSON.stringify(own)}`, place("_class_name"));
+  for (const [key, value] of Object.entries(settings)) {
+    const [library, name] = Array.isArray(value) && value.length === 2 ? value : [];
+    if (typeof library !== "string" || typeof name !== "string" || key === "_class_name") continue;
+    checkClass(`${library}.${name}`, PIPELINE_LIBRARIES, place(key).part, context);
+  }
+}
+
+function checkClass(dotted: string, known: readonly string[], part: string, context: ScanContext): void {
+  if (isDangerousName(dotted)) context.report(rules["dangerous-class"], `'${dotted}'`, { part });
+  else if (!isWithinPackages(dotted, known)) context.report(rules["custom-class"], `'${dotted}'`, { part });
 }

@@ -1,56 +1,13 @@
 import type { JsonFormat, ScanContext } from "../../format.ts";
-import { rulesOf } from "../../rule.ts";
 import { dangerOf } from "../pickle/dangerous.ts";
-import { isRecord, walkJson } from "./walk-json.ts";
-
-const RUNS_CODE = { atlas: ["AML.T0010", "AML.T0011"] };
-
-export const kerasRules = rulesOf("keras", {
-  "lambda-code": {
-    ...RUNS_CODE,
-    title: "Lambda layer with compiled code",
-    severity: "critical",
-    effect: "Loading the model runs bytecode that it carries (CVE-2024-3660, CVE-2025-9905).",
-  },
-  lambda: {
-    ...RUNS_CODE,
-    title: "Lambda layer",
-    severity: "high",
-    effect: "The layer calls a function that the program that loads the model has to have.",
-  },
-  "dangerous-module": {
-    ...RUNS_CODE,
-    title: "Imports what runs code",
-    severity: "critical",
-    effect: "Loading the model imports and calls it (CVE-2025-1550).",
-  },
-  "foreign-module": {
-    ...RUNS_CODE,
-    title: "Imports a module that is not of Keras",
-    severity: "high",
-    effect: "Loading the model imports the module (CVE-2025-1550).",
-  },
-  gadget: {
-    ...RUNS_CODE,
-    title: "Uses a function of Keras that loads files or turns safety off",
-    severity: "critical",
-    effect:
-      "Loading the model fetches a file, or allows everything that follows (CVE-2025-8747, CVE-2025-9906, CVE-2025-49655).",
-  },
-  "custom-object": {
-    title: "Custom class",
-    severity: "high",
-    effect: "The program that loads the model has to bring the class, with whatever it does.",
-  },
-  "external-file": {
-    title: "Vocabulary from a file or an address",
-    severity: "medium",
-    effect: "Loading the model reads a file of the machine, or fetches one, into the model (CVE-2025-12058).",
-  },
-});
+import { kerasRules } from "./keras-rules.ts";
+import { isRecord, objectsIn } from "./walk-json.ts";
 
 const GADGETS =
   /^(get_file|enable_unsafe_deserialization|load_model|load_weights|deserialize_keras_object|deserialize|set_custom_objects|TorchModuleWrapper|TFSMLayer|run_script|import_module|update_rules)$/;
+/** Parts of Keras that models are made of: everything else in it is a tool, which no configuration has to name. */
+const PARTS =
+  /(?:^|\.)(?:layers|activations|backend|constraints|dtype_policies|engine|initializers|losses|metrics|mixed_precision|models|ops|optimizers|quantizers|random|regularizers|samplers|tokenizers|trainers|v1|v2)(?:\.|$)|^(?:keras|tf_keras|tensorflow\.keras|builtins)$/;
 const OWN = /^(keras|keras_hub|keras_nlp|keras_cv|tf_keras|tensorflow\.keras|tensorflow\.python\.keras|builtins)(\.|$)/;
 
 /** Configurations of Keras models, from .keras archives and from HDF5 files: every class that they name is looked at. */
@@ -64,10 +21,7 @@ export const kerasConfig: JsonFormat = {
 
 /** Reports every layer and function of a configuration that runs something. */
 export function checkKeras(config: unknown, context: ScanContext): void {
-  if (isRecord(config)) checkObject(config, "", context);
-  walkJson(config, (_, inner, path) => {
-    for (const each of Array.isArray(inner) ? inner : [inner]) if (isRecord(each)) checkObject(each, path, context);
-  });
+  for (const { path, value } of objectsIn(config)) checkObject(value, path, context);
 }
 
 function checkObject(value: Readonly<Record<string, unknown>>, path: string, context: ScanContext): void {
@@ -89,6 +43,7 @@ function checkObject(value: Readonly<Record<string, unknown>>, path: string, con
     if ((root === undefined || root === "builtins") && danger)
       context.report(kerasRules["dangerous-module"], `${module}.${name}`, place);
     else if (root === undefined) context.report(kerasRules["foreign-module"], `${module}.${name}`, place);
+    else if (!PARTS.test(module)) context.report(kerasRules["unusual-function"], `${module}.${name}`, place);
     else if (/\.\./.test(module)) context.report(kerasRules["foreign-module"], module, place);
   }
   if (typeof registered === "string" && /^Custom>|^(?!keras)[\w.]+>/.test(registered)) {

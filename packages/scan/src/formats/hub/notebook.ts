@@ -52,6 +52,13 @@ const PATTERNS: readonly (readonly [rule: keyof typeof rules, pattern: RegExp])[
   ],
 ];
 
+/** Over the lines of a cell: something decoded or fetched, and something run. */
+const RUNS = /(?<![.\w])(?:exec|eval)\s{0,20}\(/;
+const DECODES = /\b(?:b64decode|b85decode|fromhex|unhexlify|marshal\.loads|zlib\.decompress)\b/;
+const FETCHES = /\b(?:requests\.(?:get|post)|httpx\.get|urlopen|urlretrieve)\b/;
+const ACTIVE = /<script\b|<iframe\b|\bon(?:error|load|click|mouseover|focus|toggle)\s{0,20}=|\bjavascript:/i;
+const LONGEST_CELL = 2 ** 20;
+
 /** Jupyter notebooks (nbformat 3 and 4): cells of code and what they put out. */
 export const notebook: JsonFormat = {
   id: "notebook",
@@ -70,16 +77,25 @@ export const notebook: JsonFormat = {
     for (const [index, cell] of cells.entries()) {
       const place = { part: `cell ${index + 1}` };
       if (cell.cell_type === "code") {
+        const code = textOf(cell.source ?? cell.input).slice(0, LONGEST_CELL);
+        if (RUNS.test(code) && DECODES.test(code))
+          context.report(rules["hidden-code"], "runs what it has decoded", place);
+        if (RUNS.test(code) && FETCHES.test(code))
+          context.report(rules["fetch-and-run"], "runs what it has fetched", place);
         for (const line of textOf(cell.source ?? cell.input).split("\n")) {
           for (const [rule, pattern] of PATTERNS)
             if (pattern.test(line.slice(0, 4000))) context.report(rules[rule], line.trim().slice(0, 200), place);
         }
       }
+      const [active] = cell.cell_type === "code" ? [] : (ACTIVE.exec(textOf(cell.source)) ?? []);
+      if (active !== undefined) context.report(rules["active-output"], active, place);
       const outputs = Array.isArray(cell.outputs) ? cell.outputs.filter(isRecord) : [];
       for (const output of outputs) {
         const data = isRecord(output.data) ? output.data : output;
-        const html = textOf(data["text/html"] ?? data.html);
-        if (/<script\b|\bon\w{3,20}\s*=|javascript:/i.test(html) || "application/javascript" in data) {
+        const html = ["text/html", "image/svg+xml", "text/markdown", "html", "svg"]
+          .map((type) => textOf(data[type]))
+          .join("");
+        if (ACTIVE.test(html) || "application/javascript" in data) {
           context.report(rules["active-output"], html.slice(0, 200) || "JavaScript", place);
         }
       }

@@ -2,7 +2,7 @@ import type { JsonFormat } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import { isAllowed } from "../pickle/allowed/index.ts";
 import { dangerOf } from "../pickle/dangerous.ts";
-import { isRecord, walkJson } from "./walk-json.ts";
+import { isRecord, objectsIn } from "./walk-json.ts";
 
 const RUNS_CODE = { atlas: ["AML.T0010", "AML.T0011"] };
 
@@ -48,9 +48,6 @@ export const skops: JsonFormat = {
       else if (!isAllowed(module, name) && !/^(numpy|scipy|sklearn|builtins|operator)(\.|$)/.test(module))
         context.report(rules.unknown, full, place);
     };
-    if (isRecord(value)) check(value, "");
-    walkJson(value, (_key, inner, path) => {
-      for (const each of Array.isArray(inner) ? inner : [inner]) if (isRecord(each)) check(each, path);
-    });
+    for (const { path, value: node } of objectsIn(value)) check(node, path);
   },
 };

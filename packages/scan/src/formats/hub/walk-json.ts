@@ -1,22 +1,42 @@
-const DEEPEST = 500;
-
 /** Whether a value of JSON is an object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Calls `visit` for every key of every object, with its value and its path; what is nested deeper than 500 is left out. */
-export function walkJson(value: unknown, visit: (key: string, value: unknown, path: string) => void): void {
-  const waiting: { readonly value: unknown; readonly path: string; readonly depth: number }[] = [
-    { value, path: "", depth: 0 },
-  ];
-  for (let next = waiting.pop(); next; next = waiting.pop()) {
-    if (next.depth > DEEPEST || typeof next.value !== "object" || next.value === null) continue;
-    for (const [key, inner] of Object.entries(next.value)) {
-      const path = next.path === "" ? key : `${next.path}.${key}`;
-      if (!Array.isArray(next.value)) visit(key, inner, path);
-      if (typeof inner === "object")
-        waiting.push({ value: inner, path: path.length > 300 ? next.path : path, depth: next.depth + 1 });
+/** One value within a document: its key, "" in a list, and where it is: "config.layers[2].module". */
+export interface JsonNode {
+  readonly key: string;
+  readonly path: string;
+  readonly value: unknown;
+}
+
+const LONGEST_PATH = 200;
+
+/** Every value within a value of JSON, itself first, in the order of the document and however deep it lies. */
+export function* nodesIn(root: unknown): Generator<JsonNode> {
+  const left: JsonNode[] = [{ key: "", path: "", value: root }];
+  for (let node = left.pop(); node; node = left.pop()) {
+    yield node;
+    const { path, value } = node;
+    if (typeof value !== "object" || value === null) continue;
+    const keys = Object.keys(value);
+    for (let index = keys.length - 1; index >= 0; index--) {
+      const key = keys[index]!;
+      const inner: unknown = Reflect.get(value, key);
+      if (Array.isArray(value)) left.push({ key: "", path: shortened(`${path}[${key}]`), value: inner });
+      else left.push({ key, path: shortened(path === "" ? key : `${path}.${key}`), value: inner });
     }
   }
+}
+
+/** Every object within a value of JSON, with its path. */
+export function* objectsIn(
+  root: unknown,
+): Generator<{ readonly path: string; readonly value: Readonly<Record<string, unknown>> }> {
+  for (const { path, value } of nodesIn(root)) if (isRecord(value)) yield { path, value };
+}
+
+/** Paths as deep as the document would fill the memory. */
+function shortened(path: string): string {
+  return path.length > LONGEST_PATH ? `…${path.slice(50 - LONGEST_PATH)}` : path;
 }

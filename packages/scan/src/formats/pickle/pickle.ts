@@ -20,7 +20,7 @@ export const pickle: Format = {
 
 /** By the protocol's opcode; without it, if a run reaches an import, or a STOP that ends the file. */
 function detect(head: Uint8Array, source: Source): boolean {
-  if (head[0] === 0x80) return head[1]! >= 2 && head[1]! <= 5 && head.length > 2;
+  if (head[0] === 0x80) return head[1]! >= 2 && head[1]! <= 5 && head.length > 2 && head[2] !== 0; // no opcode; a length, in safetensors
   if (head.length < 2 || !FIRST.has(head[0]!)) return false;
   const machine = new Machine(source, { report() {} });
   try {

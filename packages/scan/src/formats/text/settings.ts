@@ -1,7 +1,7 @@
 import { parseAllDocuments } from "yaml";
 import type { ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
-import { isRecord, walkJson } from "../hub/walk-json.ts";
+import { isRecord, nodesIn } from "../hub/walk-json.ts";
 import { dangerOf } from "../pickle/dangerous.ts";
 
 const RUNS_CODE = { atlas: ["AML.T0010", "AML.T0011"] };
@@ -39,16 +39,19 @@ const USUAL =
 
 /** Looks at YAML settings of models: Hydra's and NeMo's targets, MLflow's loaders, tags that build Python objects. */
 export function checkSettings(text: string, context: ScanContext): void {
-  const tag = /!!python\/[a-z/]{1,30}:?[\w.]{0,100}|!<tag:yaml\.org,2002:python\/[^>]{0,100}>/.exec(text);
+  const tag =
+    /!!python\/[a-z/]{1,30}:?[\w.]{0,100}|!<tag:yaml\.org,2002:py[^>]{0,100}>|^%TAG[ \t]{1,20}\S{1,50}[ \t]{1,20}tag:yaml\.org,2002:\S{0,100}/m.exec(
+      text,
+    );
   if (tag)
     context.report(settingsRules["python-object"], tag[0], { offset: Buffer.byteLength(text.slice(0, tag.index)) });
-  const mayHold = /_target_|\\x5ftarget|\\u005ftarget|loader_module|python_function/.test(text);
+  const mayHold = /_target_|target_class|\\(?:x|u00|U000000)[2-7]|loader_module|python_function/.test(text);
   if (!mayHold || text.length > LONGEST) return;
   for (const value of documents(text)) {
-    walkJson({ value }, (key, inner, path) => {
+    for (const { key, path, value: inner } of nodesIn(value)) {
       if ((key === "_target_" || key === "target_class") && typeof inner === "string")
         checkTarget(inner, path, context);
-    });
+    }
     if (isRecord(value) && isRecord(value.flavors)) checkFlavors(value.flavors, context);
   }
 }
@@ -63,7 +66,7 @@ function documents(text: string): readonly unknown[] {
 
 function checkTarget(target: string, path: string, context: ScanContext): void {
   const [, module = "", name = target] = /^(.*)\.([^.]+)$/.exec(target) ?? [];
-  const place = { part: path.replace(/^value\./, "") };
+  const place = { part: path };
   if (dangerOf(module, name)) context.report(settingsRules["dangerous-target"], target, place);
   else if (!USUAL.test(target)) context.report(settingsRules["foreign-target"], target, place);
 }

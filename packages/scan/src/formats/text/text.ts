@@ -1,7 +1,9 @@
 import type { Format, ScanContext } from "../../format.ts";
 import { readText } from "../../sources/read-text.ts";
 import type { Source } from "../../sources/source.ts";
-import { checkTemplate, templateRules } from "../hub/chat-template.ts";
+import { checkTemplate } from "../hub/templates/check-template.ts";
+import { isTemplate } from "../hub/templates/is-template.ts";
+import { templateRules } from "../hub/templates/template-rules.ts";
 import { reportSecrets, secretRules } from "./secrets.ts";
 import { checkSettings, settingsRules } from "./settings.ts";
 
@@ -19,14 +21,7 @@ function scan(source: Source, context: ScanContext): void {
   if (source.size > context.limits.textBytes) return; // a vocabulary or a log: no settings or templates are as long
   const content = readText(source, context.limits);
   checkSettings(content, context);
-  if (isTemplate(content)) checkTemplate(content, context);
-}
-
-/** A text with Jinja's statements that speaks of messages, as chat templates do. */
-function isTemplate(content: string): boolean {
-  return (
-    content.includes("{%") && /\b(messages|message|bos_token|add_generation_prompt|content|__\w+__)\b/.test(content)
-  );
+  if (isTemplate(content)) checkTemplate(content, {}, context);
 }
 
 const CONTROL = new Set([0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b]);

@@ -2,7 +2,7 @@ import { ScanError } from "../../errors.ts";
 import type { Format, JsonFormat, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import type { Source } from "../../sources/source.ts";
-import { isRecord, walkJson } from "../hub/walk-json.ts";
+import { isRecord, nodesIn } from "../hub/walk-json.ts";
 
 const rules = rulesOf("boosted-trees", {
   "odd-text": {
@@ -26,10 +26,10 @@ export const xgboostJson: JsonFormat = {
   rules,
   detect: (value) => isRecord(value) && isRecord(value.learner) && "version" in value,
   scan(value, _, context) {
-    walkJson(value, (_key, inner, path) => {
+    for (const { path, value: inner } of nodesIn(value)) {
       if (typeof inner === "string" && ODD.test(inner))
         context.report(rules["odd-text"], inner.slice(0, 200), { part: path });
-    });
+    }
   },
 };
 
