@@ -17,6 +17,7 @@ export { mahalanobisDetector } from "./detectors/mahalanobis.ts";
 export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
 export type { FittedDetector } from "./detectors/open-detector.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
+export { type SplitCalibrationOptions, splitCalibration } from "./detectors/split-calibration.ts";
 export {
   certifyPartitions,
   type PartitionCertificate,
