@@ -320,6 +320,10 @@ export const benignHubFiles: readonly CorpusFile[] = [
     chat_template:
       "{%- if tools %}{{- '<|im_start|>system\\n' }}{%- for tool in tools %}{{- tool | tojson }}{%- endfor %}{%- endif %}{%- for message in messages %}{%- set content = message.content %}{%- if '</think>' in content %}{%- set content = content.split('</think>')[-1].lstrip('\\n') %}{%- endif %}{{- '<|im_start|>' + message.role + '\\n' + content + '<|im_end|>\\n' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}",
   }),
+  jsonFile("diffusers-part", "a part of a pipeline, with two names in a list", {
+    _class_name: "UNet2DConditionModel",
+    down_block_types: ["DownBlock2D", "AttnDownBlock2D"],
+  }),
   jsonFile("diffusers-index", "a pipeline of diffusers", {
     _class_name: "StableDiffusionPipeline",
     _diffusers_version: "0.30.0",

@@ -49,14 +49,16 @@ const safetensorsFiles: readonly CorpusFile[] = [
 ];
 
 const ggufFiles: readonly CorpusFile[] = [
-  file("gguf-count", "CVE-2024-23496: more settings than the file can hold", () =>
+  file("gguf-count", "CVE-2024-23605: more settings than the file can hold", () =>
     writeGguf({ counts: { settings: 1n << 60n } }),
   ),
-  file("gguf-tensor-count", "more tensors than the file can hold", () => writeGguf({ counts: { tensors: 1n << 40n } })),
-  file("gguf-text-length", "CVE-2024-21802: a text longer than the file", () =>
+  file("gguf-tensor-count", "CVE-2024-21836: more tensors than the file can hold", () =>
+    writeGguf({ counts: { tensors: 1n << 40n } }),
+  ),
+  file("gguf-text-length", "CVE-2024-23496: a text longer than the file", () =>
     writeGguf({ settings: [["general.name", 8, uint64(1n << 62n)]] }),
   ),
-  file("gguf-array-length", "an array longer than the file", () =>
+  file("gguf-array-length", "CVE-2024-21825: an array longer than the file", () =>
     writeGguf({ settings: [["tokenizer.ggml.scores", 9, Buffer.concat([uint32(6), uint64(1n << 61n)])]] }),
   ),
   file("gguf-array-depth", "arrays within arrays", () =>
@@ -64,13 +66,13 @@ const ggufFiles: readonly CorpusFile[] = [
       settings: [["x", 9, Buffer.concat(Array.from({ length: 40 }, () => Buffer.concat([uint32(9), uint64(1n)])))]],
     }),
   ),
-  file("gguf-value-kind", "CVE-2024-21836: a kind of value that does not exist", () =>
+  file("gguf-value-kind", "a kind of value that does not exist", () =>
     writeGguf({ settings: [["general.name", 0x41414141, uint64(0n)]] }),
   ),
   file("gguf-tensor-kind", "a kind of tensor that does not exist", () =>
     writeGguf({ tensors: [{ name: "a", kind: 77 }] }),
   ),
-  file("gguf-dimensions", "CVE-2024-21825: dimensions whose product overflows", () =>
+  file("gguf-dimensions", "CVE-2026-33298: dimensions whose product overflows", () =>
     writeGguf({ tensors: [{ name: "a", shape: [1n << 33n, 1n << 33n] }] }),
   ),
   file("gguf-rank", "more dimensions than a loader has room for", () =>

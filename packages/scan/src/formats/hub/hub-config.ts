@@ -13,7 +13,7 @@ const KEYS = new Set([
 ]);
 const SENTENCE_MODULES = ["sentence_transformers", "pylate.models", "transformers"];
 /** Libraries of a diffusers pipeline, and modules of diffusers.pipelines that stand for one. */
-const PIPELINE_LIBRARIES = [
+const LIBRARIES: ReadonlySet<string> = new Set([
   ..."diffusers transformers optimum onnxruntime flax peft tokenizers sentencepiece".split(" "),
   ..."stable_diffusion stable_diffusion_safe stable_diffusion_xl stable_cascade deepfloyd_if kandinsky kandinsky2_2".split(
     " ",
@@ -23,7 +23,7 @@ const PIPELINE_LIBRARIES = [
     " ",
   ),
   ..."spectrogram_diffusion cogvideo flux sana ltx hunyuan_video wan".split(" "),
-];
+]);
 
 /** Configurations of Transformers, Diffusers, PEFT and Sentence Transformers, whatever the file is called: code that a loader imports, and chat templates. */
 export const hubConfig: JsonFormat = {
@@ -112,11 +112,25 @@ function checkPipelines(
   if (own === undefined) return;
   if (Array.isArray(own))
     context.report(rules["remote-code"], `the class ${JSON.stringify(own)}`, place("_class_name"));
-  for (const [key, value] of Object.entries(settings)) {
-    const [library, name] = Array.isArray(value) && value.length === 2 ? value : [];
-    if (typeof library !== "string" || typeof name !== "string" || key === "_class_name") continue;
-    checkClass(`${library}.${name}`, PIPELINE_LIBRARIES, place(key).part, context);
-  }
+  checkParts(settings, own, place, context);
+}
+
+/** The parts of a pipeline: each a library and a class in it. */
+function checkParts(
+  settings: Settings,
+  own: unknown,
+  place: (key: string) => { readonly part: string },
+  context: ScanContext,
+): void {
+  const parts = Object.entries(settings).flatMap(([key, value]) => {
+    const [library, name] = Array.isArray(value) && value.length === 2 && key !== "_class_name" ? value : [];
+    return typeof library === "string" && typeof name === "string" ? [{ key, library, name }] : [];
+  });
+  const isIndex =
+    Array.isArray(own) || /Pipeline$/.test(String(own)) || parts.some(({ library }) => LIBRARIES.has(library));
+  if (!isIndex) return; // a part's own configuration, in which two names are not a library and a class
+  for (const { key, library, name } of parts)
+    checkClass(`${library}.${name}`, [...LIBRARIES], place(key).part, context);
 }
 
 function checkClass(dotted: string, known: readonly string[], part: string, context: ScanContext): void {

@@ -46,6 +46,8 @@ function checkObject(value: Readonly<Record<string, unknown>>, path: string, con
     else if (!PARTS.test(module)) context.report(kerasRules["unusual-function"], `${module}.${name}`, place);
     else if (/\.\./.test(module)) context.report(kerasRules["foreign-module"], module, place);
   }
+  if (module === "builtins" && className === "function" && !dangerOf(module, name))
+    context.report(kerasRules["custom-object"], `the function ${name}`, place);
   if (typeof registered === "string" && /^Custom>|^(?!keras)[\w.]+>/.test(registered)) {
     context.report(kerasRules["custom-object"], registered, place);
   }

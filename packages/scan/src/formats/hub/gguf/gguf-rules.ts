@@ -10,12 +10,12 @@ export const ggufRules = rulesOf("gguf", {
     title: "Count or length that no file has",
     severity: "critical",
     effect:
-      "A loader that adds to it or multiplies it overflows, and writes beyond its memory (CVE-2024-21802, CVE-2024-23496).",
+      "A loader that adds to it or multiplies it overflows, and writes beyond its memory (CVE-2024-21836, CVE-2024-23496, CVE-2024-23605).",
   },
   kind: {
     title: "Kind of value or tensor that the format does not have",
     severity: "high",
-    effect: "A loader that looks it up in a table reads beyond the table (CVE-2024-21836).",
+    effect: "A loader that looks it up in a table reads beyond the table.",
   },
   "duplicate-key": {
     title: "Key or tensor name that comes twice",
@@ -30,7 +30,7 @@ export const ggufRules = rulesOf("gguf", {
   dimensions: {
     title: "Dimensions that no tensor has",
     severity: "high",
-    effect: "Their product overflows, so a loader allocates less than it writes (CVE-2024-21825).",
+    effect: "Their product overflows, so a loader allocates less than it writes (CVE-2024-21802, CVE-2026-33298).",
   },
   alignment: {
     title: "Alignment that the format does not allow",
@@ -40,7 +40,7 @@ export const ggufRules = rulesOf("gguf", {
   offsets: {
     title: "Tensor outside the file, or within another",
     severity: "high",
-    effect: "A loader that maps the file reads beyond it, or uses one tensor's bytes as another's.",
+    effect: "A loader that maps the file reads beyond it, or uses one tensor's bytes as another's (CVE-2026-7482).",
   },
   trailing: {
     title: "Data behind the last tensor",
