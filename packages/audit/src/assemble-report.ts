@@ -63,12 +63,13 @@ export class ReportAssembly {
     };
   }
 
-  #subjectReport({ name, model, data, contract, assumptions, checks: planned }: PlannedSubject): SubjectReport {
+  #subjectReport({ name, scan, model, data, contract, assumptions, checks: planned }: PlannedSubject): SubjectReport {
     const checks = this.#results.get(name) ?? [];
     const findings = this.#findings.get(name);
     const finished = new Set(checks.map(({ id }) => id));
     return {
       name,
+      scan,
       model,
       data,
       contract,

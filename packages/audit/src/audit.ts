@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import type { FileReport } from "@casemate/scan";
 import { ReportAssembly } from "./assemble-report.ts";
 import type { Check, CheckProgress, FinishedCheck, Measurement } from "./checks/check.ts";
 import { type Contender, compare } from "./compare.ts";
@@ -7,6 +8,7 @@ import { findingsOf } from "./findings.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
 import { type Plan, planFor } from "./plan.ts";
 import type { AuditReport, CheckReport } from "./report.ts";
+import { scanModels } from "./scan-models.ts";
 import { CheckStore } from "./resume.ts";
 import { epsilonAssumption, settingsFor } from "./settings.ts";
 import { type OpenSubject, openSubjects } from "./subject.ts";
@@ -27,10 +29,11 @@ export async function* audit(
 ): AsyncGenerator<AuditEvent, AuditReport> {
   const options = { ...given, threads: given.threads ?? availableParallelism() };
   const { signal, now = () => new Date() } = options;
+  const scans = await scanModels(specs, options);
   const subjects = await openSubjects(specs, options);
   const assembly = new ReportAssembly();
   try {
-    for await (const event of sequence(subjects, options, now)) {
+    for await (const event of sequence(subjects, scans, options, now)) {
       assembly.add(event);
       yield event;
     }
@@ -42,6 +45,7 @@ export async function* audit(
 
 async function* sequence(
   subjects: readonly OpenSubject[],
+  scans: readonly FileReport[],
   options: InProcessOptions & { readonly threads: number },
   now: () => Date,
 ): AsyncGenerator<AuditEvent, void> {
@@ -54,8 +58,9 @@ async function* sequence(
     type: "started",
     startedAt: now().toISOString(),
     settings,
-    subjects: plans.map(({ subject, plan }) => ({
+    subjects: plans.map(({ subject, plan }, index) => ({
       name: subject.name,
+      scan: scans[index]!,
       model: subject.modelReport,
       data: subject.dataReport,
       contract: subject.contract,

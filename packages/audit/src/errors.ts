@@ -6,6 +6,7 @@ export type AuditErrorCode =
   | "INVALID_OPTION"
   | "INVALID_REPORT"
   | "MODEL_NOT_READABLE"
+  | "MODEL_REFUSED"
   | "OUTPUT_NOT_WRITABLE"
   | "CHECK_FAILED"
   | "CHILD_CRASHED"

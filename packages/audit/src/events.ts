@@ -1,3 +1,4 @@
+import type { FileReport } from "@casemate/scan";
 import type {
   AuditReport,
   AuditSettings,
@@ -47,6 +48,8 @@ export type AuditEvent =
 
 export interface PlannedSubject {
   readonly name: string;
+  /** What the scan of the model's file found, before anything loaded it. */
+  readonly scan: FileReport;
   readonly model: ModelReport;
   readonly data: DataReport;
   readonly contract: unknown;

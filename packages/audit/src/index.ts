@@ -23,6 +23,7 @@ export { AuditReport, type CheckReport, type ModelReport, type SubjectReport } f
 export { renderSarif } from "./sarif.ts";
 export { Contract } from "./schemas/contract.ts";
 export { GateFile } from "./schemas/gate.ts";
+export { violationOf } from "./schemas/validate.ts";
 export {
   type ArchitectureName,
   type TrainedModel,

@@ -20,6 +20,8 @@ export interface AuditOptions {
   /** Radii in the units of the contract's range; the verdict is about the largest. */
   readonly epsilons?: readonly number[];
   readonly seed?: number;
+  /** Audit a model that the scan calls malicious all the same. */
+  readonly trust?: boolean;
   /** How many samples of the data set, from its start; all if absent. */
   readonly samples?: number;
   readonly device?: string;

@@ -1,3 +1,4 @@
+import { FileReport } from "@casemate/scan";
 import Type, { type Static } from "typebox";
 import type { Immutable } from "./schemas/immutable.ts";
 
@@ -190,6 +191,7 @@ const SubjectReport = Type.Object({
   assumptions: Type.Array(Type.String(), {
     description: "One sentence per thing that was inferred or edited: bounds, output kind, layers that were cut.",
   }),
+  scan: Type.Optional(FileReport),
   checks: Type.Array(CheckReport),
   notRun: Type.Array(Type.String(), {
     description: "Planned checks that did not run, because the audit ended early.",

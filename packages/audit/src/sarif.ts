@@ -1,4 +1,4 @@
-import { pathToFileURL } from "node:url";
+import { uriOf } from "@casemate/scan";
 import type { AuditReport, CheckReport, SubjectReport, Warning } from "./report.ts";
 import { outcomeOfAttack, percent, threat } from "./verdict.ts";
 
@@ -185,12 +185,6 @@ function figures({ title, metrics }: CheckReport): string {
 
 function taxaOf(key: TaxonomyKey, checks: readonly CheckReport[]): readonly string[] {
   return [...new Set(checks.flatMap(({ taxonomy }) => taxonomy[key]))].sort();
-}
-
-/** A relative path stays relative, so that a log means the same on another machine. */
-function uriOf(path: string): string {
-  if (/^([\\/]|[A-Za-z]:[\\/])/.test(path)) return pathToFileURL(path).href;
-  return path.split(/[\\/]/).map(encodeURIComponent).join("/");
 }
 
 function uniqueBy<T>(values: readonly T[], key: (value: T) => string): readonly T[] {

@@ -3,6 +3,8 @@ import { Command } from "commander";
 import { auditCommand } from "./commands/audit.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { contractCommand } from "./commands/contract.ts";
+import { dataCommand } from "./commands/data.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { probeCommand } from "./commands/probe.ts";
@@ -25,13 +27,15 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     contractCommand(console),
     probeCommand(console, finish),
     scanCommand(console, finish),
+    dataCommand(console, finish),
+    diffCommand(console, finish),
     trainCommand(console, finish),
     hardenCommand(console, finish),
     wrapCommand(console),
   ]) {
     program.addCommand(command);
   }
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command
       .helpOption("-h, --help", "show this help")
       .exitOverride()

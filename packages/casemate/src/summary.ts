@@ -16,6 +16,11 @@ export function summaryOf(report: AuditReport, reportPath: string, paint: Consol
       .filter(({ status }) => status === "failed")
       .map(({ title, error }) => `${paint.red("failed")} ${name}: ${title}: ${error ?? "no reason given"}`),
   );
+  const scans = subjects.flatMap(({ name, scan }) =>
+    scan && scan.verdict !== "clean"
+      ? [`${paint.red(scan.verdict)} ${name}: ${scan.findings.map(({ rule, evidence }) => `${rule}: ${evidence}`).join("; ")}`]
+      : [],
+  );
   const missing = subjects
     .filter(({ notRun }) => notRun.length > 0)
     .map(({ name, notRun }) => `${paint.red("not run")} ${name}: ${notRun.join(", ")}`);
@@ -31,7 +36,7 @@ export function summaryOf(report: AuditReport, reportPath: string, paint: Consol
     "",
     ...(interruption ? [`${paint.red("This report is partial:")} ${interruption.message}.`, ""] : []),
     resultTable(subjects, paint),
-    ...section("", [...warnings, ...notes, ...failures, ...missing]),
+    ...section("", [...scans, ...warnings, ...notes, ...failures, ...missing]),
     ...section("", compared),
     ...section(gate ? `Gate ${gate.met ? paint.green("met") : paint.red("not met")}` : "", rules),
     "",

@@ -20,6 +20,7 @@ const check = (id: string, ending: Partial<CheckReport> = {}): CheckReport => ({
 
 const subject = (name: string, assumptions: readonly string[] = []): PlannedSubject => ({
   name,
+  scan: { path: "", bytes: 0, formats: ["onnx"], verdict: "clean", findings: [] },
   model: {
     path: "",
     sha256: "",

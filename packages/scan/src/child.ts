@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Bundle } from "./format.ts";
 import { general } from "./general-rules.ts";
 import type { ToChild, ToParent } from "./parent/messages.ts";
 import { scanBundle, scanSource } from "./scan-source.ts";
+import { digestOf } from "./sources/digest.ts";
 import { openFile } from "./sources/file-source.ts";
-import { chunks, type Source } from "./sources/source.ts";
+import type { Source } from "./sources/source.ts";
 
 // The process that parses. It knows its parent only, and may be ended at any moment.
 
@@ -18,7 +18,8 @@ async function scan(request: ToChild): Promise<void> {
     await send(request.names === undefined ? await scanFile(request) : await scanFolder(request, request.names));
   } catch (error) {
     const evidence = error instanceof Error ? error.message : String(error);
-    await send({ type: "scanned", formats: [], findings: [{ rule: general.unreadable, place: {}, evidence }] });
+    const findings = [{ rule: general.unreadable, place: {}, evidence }];
+    await send({ type: "scanned", formats: [], findings, inventory: [] });
   }
 }
 
@@ -49,16 +50,10 @@ async function scanFolder(
     },
   };
   try {
-    return { type: "scanned", formats: ["folder"], findings: await scanBundle(bundle, limits, scratch, dependencies) };
+    return { type: "scanned", formats: ["folder"], ...(await scanBundle(bundle, limits, scratch, dependencies)) };
   } finally {
     for (const file of open) file.close();
   }
-}
-
-function digestOf(source: Source): string {
-  const hash = createHash("sha256");
-  for (const chunk of chunks(source)) hash.update(chunk);
-  return hash.digest("hex");
 }
 
 function send(message: ToParent): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DependencyOptions } from "./dependencies/dependencies.ts";
 import type { Place } from "./finding.ts";
+import type { InventoryItem } from "./inventory.ts";
 import type { Limits } from "./limits.ts";
 import type { Rule } from "./rule.ts";
 import type { Source } from "./sources/source.ts";
@@ -10,6 +11,8 @@ export interface ScanContext {
   readonly dependencies: DependencyOptions;
   /** Says what was found. `place.entry` is the source's own unless given. */
   report(rule: Rule, evidence: string, place?: Place): void;
+  /** Says what the file or folder is made of. */
+  list(item: InventoryItem): void;
   /** Scans what lies inside, whatever it is. Of plain numbers (`isRaw`) no format is expected, but one is still noticed. */
   inside(source: Source, isRaw?: boolean): Promise<void>;
   /** Scans several members as one thing: an archive's, a folder's. */

@@ -2,13 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DependencyOptions } from "./dependencies/dependencies.ts";
-import type { Finding } from "./finding.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { ToChild } from "./parent/messages.ts";
 import { type Scanned, ScanningProcess } from "./parent/scanning-process.ts";
-import type { FileReport, FindingReport, ScanReport } from "./report/report.ts";
-import { type Suppression, suppressionOf } from "./suppressions.ts";
-import { verdictOf, worstOf } from "./verdict.ts";
+import { fileReportOf } from "./report/file-report.ts";
+import type { FileReport, ScanReport } from "./report/report.ts";
+import type { Suppression } from "./suppressions.ts";
+import { worstOf } from "./verdict.ts";
 import { version } from "./version.ts";
 import { type Item, walk } from "./walk.ts";
 
@@ -63,7 +63,7 @@ export async function* scanPaths(
       if (running.size === 0) break;
       const { index, scanned } = await Promise.race([...running.values(), aborted]);
       running.delete(index);
-      const report = fileReport(items[index]!, scanned, suppressions, startedAt);
+      const report = fileReportOf({ path: items[index]!.path, bytes: bytesOf(items[index]!) }, scanned, suppressions, startedAt);
       reports[index] = report;
       done++;
       doneBytes += bytesOf(items[index]!);
@@ -73,7 +73,9 @@ export async function* scanPaths(
     for (const process of processes) process.dispose();
     await rm(scratch, { recursive: true, force: true });
   }
-  const files = reports.filter(({ formats, findings }) => formats[0] !== "folder" || findings.length > 0);
+  const files = reports.filter(
+    ({ formats, findings, inventory }) => formats[0] !== "folder" || findings.length > 0 || inventory,
+  );
   const countOf = (verdict: string) => files.filter((file) => file.verdict === verdict).length;
   return {
     schema: "casemate-scan/1",
@@ -111,42 +113,10 @@ async function scanItem(
     case "folder":
       return process.scan({ ...context, path: item.path, names: item.names });
     case "finding":
-      return { formats: [], findings: [item.finding] };
+      return { formats: [], findings: [item.finding], inventory: [] };
   }
 }
 
 function bytesOf(item: Item): number {
   return item.type === "file" ? item.bytes : 0;
-}
-
-function fileReport(
-  item: Item,
-  { sha256, formats, findings }: Scanned,
-  suppressions: readonly Suppression[],
-  now: Date,
-): FileReport {
-  const reported = findings.map((finding) => findingReport(finding, suppressionOf(finding, sha256, suppressions, now)));
-  return {
-    path: item.path,
-    bytes: bytesOf(item),
-    ...(sha256 !== undefined && { sha256 }),
-    formats,
-    verdict: verdictOf(reported.filter(({ suppressed }) => !suppressed).map(({ severity }) => severity)),
-    findings: reported,
-  };
-}
-
-function findingReport({ rule, place, evidence }: Finding, suppression: Suppression | undefined): FindingReport {
-  const { id, title, severity, effect, owasp, atlas } = rule;
-  return {
-    rule: id,
-    title,
-    severity,
-    ...place,
-    evidence,
-    effect,
-    owasp,
-    atlas,
-    ...(suppression && { suppressed: { reason: suppression.reason, expires: suppression.expires } }),
-  };
 }

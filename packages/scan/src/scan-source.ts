@@ -5,6 +5,7 @@ import type { Bundle, Format, ScanContext } from "./format.ts";
 import { bundleFormats } from "./formats/bundles/bundle-formats.ts";
 import { formats, textFormats } from "./formats/index.ts";
 import { general } from "./general-rules.ts";
+import type { InventoryItem } from "./inventory.ts";
 import type { Limits } from "./limits.ts";
 import type { Rule } from "./rule.ts";
 import type { Source } from "./sources/source.ts";
@@ -17,6 +18,7 @@ export interface ScannedSource {
   /** Ids of the formats that the source itself has; "folder" is not among them. */
   readonly formats: readonly string[];
   readonly findings: readonly Finding[];
+  readonly inventory: readonly InventoryItem[];
 }
 
 /** Scans one file with all that lies inside it; large unpacked entries lie in the folder `scratch` meanwhile. Never throws for what is in the file: that becomes a finding. */
@@ -28,7 +30,7 @@ export async function scanSource(
 ): Promise<ScannedSource> {
   const scan = new Scan(limits, scratch, dependencies);
   try {
-    return { formats: await scan.source(source, 0), findings: scan.findings };
+    return { formats: await scan.source(source, 0), findings: scan.findings, inventory: scan.inventory };
   } finally {
     scan.dispose();
   }
@@ -40,11 +42,11 @@ export async function scanBundle(
   limits: Limits,
   scratch: string,
   dependencies: DependencyOptions = {},
-): Promise<readonly Finding[]> {
+): Promise<Omit<ScannedSource, "formats">> {
   const scan = new Scan(limits, scratch, dependencies);
   try {
     await scan.bundle(bundle, 0);
-    return scan.findings;
+    return { findings: scan.findings, inventory: scan.inventory };
   } finally {
     scan.dispose();
   }
@@ -56,6 +58,7 @@ class Scan {
   readonly #dependencies: DependencyOptions;
   readonly #unpacker: Unpacker;
   readonly #findings: Finding[] = [];
+  readonly inventory: InventoryItem[] = [];
   readonly #seen = new Set<string>();
   #omitted = 0;
   #entries = 0;
@@ -107,6 +110,9 @@ class Scan {
       limits: this.#limits,
       dependencies: this.#dependencies,
       report: (rule, evidence, place = {}) => this.#report(rule, evidence, { ...entryOf({ entry }), ...place }),
+      list: (item) => {
+        if (this.inventory.length < this.#limits.entries) this.inventory.push(item);
+      },
       inside: async (source, isRaw) => {
         if (depth + 1 > this.#limits.depth) {
           throw new ScanError("TOO_DEEP", `lies ${depth + 1} containers deep: expected at most ${this.#limits.depth}`);

@@ -22,6 +22,7 @@ ${attackTable(subject, id)}
 ${curveTable(subject)}
 ${gallery(subject, galleryBudget)}
 ${classTable(subject.perClass, id, seriesClass(index))}
+${scanned(subject)}
 ${assumptions(subject)}
 ${methods(subject.checks)}
 </section>`;
@@ -125,6 +126,15 @@ function classTable(classes: readonly ClassRow[], id: string, series: string): M
       html`<tr><th scope="row">${name}</th><td class="number">${whole(samples)}</td><td><span class="figure">${percent(clean)}</span>${bar(clean, undefined, "clean")}</td><td><span class="figure">${percent(robust)}</span>${bar(robust, undefined, "robust")}</td><td>${becomes ?? "–"}</td></tr>`,
   )}</tbody>
 </table></div>`;
+}
+
+function scanned({ scan }: SubjectReport): Markup | undefined {
+  if (!scan) return undefined;
+  const told = scan.findings.filter(({ severity }) => severity !== "info");
+  return html`
+<h3>Scan of the file</h3>
+<p>${scan.verdict === "clean" ? "No known indicator of harm was found before the model was loaded. That is not a proof that it is safe." : `The file is ${scan.verdict}.`}</p>
+${told.length > 0 && html`<ul>${told.map(({ rule, title, part, evidence, effect }) => html`<li><b>${title}</b> (${rule})${part !== undefined && `, ${part}`}: ${evidence}. ${effect}</li>`)}</ul>`}`;
 }
 
 function assumptions({ assumptions: sentences }: SubjectReport): Markup {

@@ -36,6 +36,7 @@ interface AuditFlags {
   readonly device: string;
   readonly threads?: number;
   readonly resume?: boolean;
+  readonly trust?: boolean;
   readonly json?: boolean;
   readonly verbose?: boolean;
 }
@@ -62,6 +63,7 @@ export function auditCommand(console: Console, args: readonly string[], finish: 
     )
     .option("--samples <n>", "use only so many samples, drawn by the seed", wholeNumber(1))
     .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
+    .option("--trust", "audit a model that the scan of its file calls malicious all the same")
     .option("--budget <amount>", "stop after 120s, 2m or 5000q (queries), and report what there is", parseBudget)
     .option("--gate <file>", "thresholds that must be met")
     .option("--out <folder>", "where reports go", "casemate-report")
@@ -120,7 +122,7 @@ async function run(
 }
 
 function optionsOf(flags: AuditFlags, args: readonly string[]): AuditOptions {
-  const { epsilon, samples, budget, threads, resume, profile, attack, norm, seed, device, out } = flags;
+  const { epsilon, samples, budget, threads, resume, trust, profile, attack, norm, seed, device, out } = flags;
   return {
     profile,
     ...(attack && { attacks: attack }),
@@ -134,6 +136,7 @@ function optionsOf(flags: AuditFlags, args: readonly string[]): AuditOptions {
     ...(budget && { budget }),
     ...(threads !== undefined && { threads }),
     ...(resume && { resume }),
+    ...(trust && { trust }),
   };
 }
 

@@ -1,16 +1,39 @@
+import { readFile } from "node:fs/promises";
 import { AuditError, writeFileWhole } from "@casemate/audit";
-import { type FileReport, type FindingReport, type ScanReport, scanPaths, type Verdict } from "@casemate/scan";
+import {
+  type FileReport,
+  type FindingReport,
+  parseSuppressions,
+  renderCycloneDx,
+  renderScanJunit,
+  renderScanSarif,
+  type ScanOptions,
+  type ScanReport,
+  type Suppression,
+  scanPaths,
+  type Verdict,
+} from "@casemate/scan";
 import { Command, Option } from "commander";
 import type { Console } from "../console.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { interruptions } from "../interruptions.ts";
-import { wholeNumber } from "./options.ts";
+import { parseNames, wholeNumber } from "./options.ts";
+import { readManifest } from "./read-manifest.ts";
 
 interface ScanFlags {
   readonly failOn: "suspicious" | "unscannable" | "never";
   readonly timeLimit?: number;
   readonly jobs?: number;
+  readonly crc: boolean;
+  readonly popular?: string;
+  readonly internal?: readonly string[];
+  readonly osv?: string;
+  readonly suppress?: string;
+  readonly dataset?: readonly string[];
   readonly out?: string;
+  readonly sarif?: string;
+  readonly junit?: string;
+  readonly bom?: string;
   readonly json?: boolean;
   readonly all?: boolean;
 }
@@ -27,7 +50,19 @@ export function scanCommand(console: Console, finish: (code: ExitCode) => void):
     )
     .option("--time-limit <seconds>", "for each file (default: 600)", wholeNumber(1))
     .option("--jobs <n>", "files at the same time (default: one for each core)", wholeNumber(1))
+    .option("--no-crc", "do not hold every byte of an archive against its checksum: faster")
+    .option(
+      "--popular <file>",
+      "names of packages that people trust, one on a line (default: 5,000 of PyPI and npm each)",
+    )
+    .option("--internal <names>", "packages of your own, with commas between; acme-* for all that begin so", parseNames)
+    .option("--osv <folder>", "an export of OSV, to hold versions against its advisories")
+    .option("--suppress <file>", "findings that somebody has accepted: rule, sha256, reason, expires")
     .option("--out <file>", "write the report there as JSON")
+    .option("--sarif <file>", "write it there as SARIF, for code scanning")
+    .option("--junit <file>", "write it there as JUnit XML")
+    .option("--bom <file>", "write a bill of materials there, as CycloneDX 1.6")
+    .option("--dataset <files>", "manifests of the training data, for the bill of materials", parseNames)
     .option("--json", "print the report as JSON on standard output, and nothing else there")
     .option("--all", "list clean files and notes as well")
     .option("--verbose", "show where an error came from")
@@ -41,21 +76,18 @@ Exit codes: 0 nothing that --fail-on names, 1 something of it, 2 wrong use or ba
 
 Examples:
   casemate scan model.pt
-  casemate scan downloads/ --fail-on suspicious --out scan.json
+  casemate scan downloads/ --fail-on suspicious --sarif scan.sarif --bom model.cdx.json
+  casemate scan . --internal "acme-*" --osv advisories/ --suppress accepted.json
 `;
 
 async function run(paths: readonly string[], flags: ScanFlags, console: Console): Promise<ExitCode> {
-  const { failOn, timeLimit, jobs, out, json = false, all = false } = flags;
+  const { failOn, json = false, all = false } = flags;
   const signals = interruptions(console);
   try {
-    const events = scanPaths(paths, {
-      signal: signals.stop,
-      ...(timeLimit !== undefined && { limits: { seconds: timeLimit } }),
-      ...(jobs !== undefined && { jobs }),
-    });
+    const events = scanPaths(paths, { ...optionsOf(flags, await suppressionsOf(flags)), signal: signals.stop });
     const report = await watched(events, console);
     const text = JSON.stringify(report, null, 2);
-    if (out !== undefined) await writeFileWhole(out, `${text}\n`);
+    await writeReports(report, text, flags);
     console.print(json ? text : summaryOf(report, all, console));
     return FAILING[failOn].has(report.verdict) ? 1 : 0;
   } catch (error) {
@@ -63,6 +95,46 @@ async function run(paths: readonly string[], flags: ScanFlags, console: Console)
     throw new AuditError("INTERRUPTED", "the scan was ended before it had finished", { cause: error });
   } finally {
     signals.forget();
+  }
+}
+
+function optionsOf(
+  { timeLimit, jobs, crc, popular, internal, osv }: ScanFlags,
+  suppressions: readonly Suppression[],
+): ScanOptions {
+  return {
+    suppressions,
+    limits: { checksums: crc, ...(timeLimit !== undefined && { seconds: timeLimit }) },
+    dependencies: {
+      ...(popular !== undefined && { popular }),
+      ...(internal !== undefined && { internal }),
+      ...(osv !== undefined && { osv }),
+    },
+    ...(jobs !== undefined && { jobs }),
+  };
+}
+
+async function suppressionsOf({ suppress }: ScanFlags): Promise<readonly Suppression[]> {
+  return suppress === undefined ? [] : parseSuppressions(await textOf(suppress), suppress);
+}
+
+async function writeReports(report: ScanReport, text: string, flags: ScanFlags): Promise<void> {
+  const { out, sarif, junit, bom, dataset = [] } = flags;
+  if (out !== undefined) await writeFileWhole(out, `${text}\n`);
+  if (sarif !== undefined) await writeFileWhole(sarif, `${JSON.stringify(renderScanSarif(report), null, 2)}\n`);
+  if (junit !== undefined) await writeFileWhole(junit, renderScanJunit(report));
+  if (bom === undefined) return;
+  const datasets = await Promise.all(dataset.map(readManifest));
+  await writeFileWhole(bom, `${JSON.stringify(renderCycloneDx(report, datasets), null, 2)}\n`);
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new AuditError("INVALID_OPTION", `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
   }
 }
 

@@ -25,6 +25,8 @@ export function checkManifest(
   for (const { option, value } of manifest.indexes) checkIndex(option, value, entry, context);
   for (const dependency of manifest.dependencies) {
     context.countEntry();
+    const { ecosystem, name, version, hashes } = dependency;
+    context.list({ type: "package", ecosystem, name, ...(version !== undefined && { version }), hashes });
     checkDependency(dependency, manifest, knowledge, (rule, evidence) =>
       context.report(rules[rule], evidence, { entry, part: `${dependency.ecosystem} ${dependency.name}` }),
     );

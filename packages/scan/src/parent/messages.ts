@@ -1,6 +1,6 @@
 import type { DependencyOptions } from "../dependencies/dependencies.ts";
-import type { Finding } from "../finding.ts";
 import type { Limits } from "../limits.ts";
+import type { ScannedSource } from "../scan-source.ts";
 
 /** What the parent asks its child to scan, one thing at a time. */
 export interface ToChild {
@@ -16,4 +16,4 @@ export interface ToChild {
 /** What the child answers: how far it is, then what it found. */
 export type ToParent =
   | { readonly type: "hashed"; readonly sha256: string }
-  | { readonly type: "scanned"; readonly formats: readonly string[]; readonly findings: readonly Finding[] };
+  | ({ readonly type: "scanned" } & ScannedSource);

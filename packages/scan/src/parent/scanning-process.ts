@@ -1,17 +1,15 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Finding } from "../finding.ts";
 import { general } from "../general-rules.ts";
+import type { ScannedSource } from "../scan-source.ts";
 import type { ToChild, ToParent } from "./messages.ts";
 
 const MILLISECONDS_BETWEEN_LOOKS = 200;
 const PAGE_BYTES = 4096;
 
-export interface Scanned {
+export interface Scanned extends ScannedSource {
   readonly sha256?: string;
-  readonly formats: readonly string[];
-  readonly findings: readonly Finding[];
 }
 
 /** A process that parses, started anew after a file has ended it. */
@@ -28,9 +26,9 @@ export class ScanningProcess {
       const ended = (reason: string): void => {
         this.#process = undefined;
         child.kill("SIGKILL");
-        settle({ formats: [], findings: [{ rule: general.crashed, place: {}, evidence: reason }] });
+        settle({ formats: [], findings: [{ rule: general.crashed, place: {}, evidence: reason }], inventory: [] });
       };
-      const settle = (scanned: Omit<Scanned, "sha256">): void => {
+      const settle = (scanned: ScannedSource): void => {
         clearTimeout(timer);
         clearInterval(looks);
         child.removeAllListeners();
@@ -42,7 +40,7 @@ export class ScanningProcess {
       }, MILLISECONDS_BETWEEN_LOOKS);
       child.on("message", (message: ToParent) => {
         if (message.type === "hashed") sha256 = message.sha256;
-        else settle(message);
+        else settle({ formats: message.formats, findings: message.findings, inventory: message.inventory });
       });
       child.on("error", (error) => ended(`the process that parsed it failed: ${error.message}`));
       child.on("close", (code, signal) => {

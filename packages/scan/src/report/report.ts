@@ -27,13 +27,34 @@ const FindingReport = Type.Object({
 });
 export type FindingReport = Immutable<Static<typeof FindingReport>>;
 
-const FileReport = Type.Object({
+const InventoryReport = Type.Union([
+  Type.Object({
+    type: Type.Literal("package"),
+    ecosystem: Type.Enum(["PyPI", "npm", "conda"]),
+    name: Type.String(),
+    version: Type.Optional(Type.String()),
+    hashes: Type.Array(Type.String()),
+  }),
+  Type.Object({
+    type: Type.Literal("model-card"),
+    name: Type.String(),
+    task: Type.Optional(Type.String()),
+    architectureFamily: Type.Optional(Type.String()),
+    architecture: Type.Optional(Type.String()),
+    licence: Type.Optional(Type.String()),
+    datasets: Type.Array(Type.String()),
+    baseModels: Type.Array(Type.String()),
+  }),
+]);
+
+export const FileReport = Type.Object({
   path: Type.String(),
   bytes: Count,
   sha256: Type.Optional(Sha256),
   formats: Type.Array(Type.String({ description: 'By content; "folder" for members of a folder taken together.' })),
   verdict: VerdictName,
   findings: Type.Array(FindingReport),
+  inventory: Type.Optional(Type.Array(InventoryReport, { description: "What it is made of." })),
 });
 export type FileReport = Immutable<Static<typeof FileReport>>;
 

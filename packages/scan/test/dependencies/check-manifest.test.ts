@@ -18,7 +18,7 @@ async function findingsFor(files: Readonly<Record<string, string>>, options: Dep
     open: async (name: string) =>
       files[name] === undefined ? undefined : memorySource(name, Buffer.from(files[name])),
   };
-  const findings = await scanBundle(bundle, defaultLimits, scratch, options);
+  const { findings } = await scanBundle(bundle, defaultLimits, scratch, options);
   return findings.map(({ rule, place }) => `${rule.id.replace("dependency/", "")} ${place.part}`);
 }
 

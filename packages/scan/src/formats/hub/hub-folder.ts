@@ -1,6 +1,7 @@
 import type { Bundle, BundleFormat, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import { readText } from "../../sources/read-text.ts";
+import { listModelCard } from "./model-card.ts";
 import { checkTemplate } from "./templates/check-template.ts";
 import { nodesIn, objectsIn } from "./walk-json.ts";
 
@@ -44,6 +45,7 @@ export const hubFolder: BundleFormat = {
   rules,
   detect: (names) => names.some((name) => CONFIGS.test(name) || TEMPLATES.test(name)),
   async scan(bundle, context) {
+    await listModelCard(bundle, context);
     const scripts = bundle.names.filter((name) => name.endsWith(".py"));
     const named = scripts.length === 0 ? new Set<string>() : await namedModules(bundle, context);
     for (const name of scripts) {

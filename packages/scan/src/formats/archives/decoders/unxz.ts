@@ -23,7 +23,8 @@ export async function* unxz(source: Source): AsyncGenerator<Uint8Array> {
       yield value.slice();
     }
   } catch (cause) {
-    throw new ScanError("MALFORMED", `xz: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    const said = cause instanceof TypeError ? "damaged data" : cause instanceof Error ? cause.message : cause;
+    throw new ScanError("MALFORMED", `xz: ${said}`, { cause });
   } finally {
     await reader.cancel().catch(() => {});
   }
