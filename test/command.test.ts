@@ -24,6 +24,10 @@ describe("help", () => {
     [["harden", "--help"]],
     [["train", "--help"]],
     [["probe", "--help"]],
+    [["scan", "--help"]],
+    [["data", "--help"]],
+    [["data", "manifest", "--help"]],
+    [["diff", "--help"]],
   ])("%j", async (args) => {
     const { code, stdout, stderr } = await casemate(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

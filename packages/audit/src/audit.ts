@@ -8,8 +8,8 @@ import { findingsOf } from "./findings.ts";
 import type { AuditOptions, SubjectSpec } from "./options.ts";
 import { type Plan, planFor } from "./plan.ts";
 import type { AuditReport, CheckReport } from "./report.ts";
-import { scanModels } from "./scan-models.ts";
 import { CheckStore } from "./resume.ts";
+import { scanModels } from "./scan-models.ts";
 import { epsilonAssumption, settingsFor } from "./settings.ts";
 import { type OpenSubject, openSubjects } from "./subject.ts";
 

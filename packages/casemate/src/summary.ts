@@ -18,7 +18,9 @@ export function summaryOf(report: AuditReport, reportPath: string, paint: Consol
   );
   const scans = subjects.flatMap(({ name, scan }) =>
     scan && scan.verdict !== "clean"
-      ? [`${paint.red(scan.verdict)} ${name}: ${scan.findings.map(({ rule, evidence }) => `${rule}: ${evidence}`).join("; ")}`]
+      ? [
+          `${paint.red(scan.verdict)} ${name}: ${scan.findings.map(({ rule, evidence }) => `${rule}: ${evidence}`).join("; ")}`,
+        ]
       : [],
   );
   const missing = subjects

@@ -63,7 +63,12 @@ export async function* scanPaths(
       if (running.size === 0) break;
       const { index, scanned } = await Promise.race([...running.values(), aborted]);
       running.delete(index);
-      const report = fileReportOf({ path: items[index]!.path, bytes: bytesOf(items[index]!) }, scanned, suppressions, startedAt);
+      const report = fileReportOf(
+        { path: items[index]!.path, bytes: bytesOf(items[index]!) },
+        scanned,
+        suppressions,
+        startedAt,
+      );
       reports[index] = report;
       done++;
       doneBytes += bytesOf(items[index]!);

@@ -28,6 +28,7 @@ export function dataCommand(console: Console, finish: (code: ExitCode) => void):
         .option("--licence <text>", "under which it may be used, such as CC-BY-4.0")
         .option("--out <file>", "write it there (default: print it)")
         .option("--verbose", "show where an error came from")
+        .addHelpText("after", EXAMPLES)
         .action(async (path: string, flags: ManifestFlags) => finish(await write(path, flags, console))),
     )
     .addCommand(
@@ -37,6 +38,7 @@ export function dataCommand(console: Console, finish: (code: ExitCode) => void):
         .requiredOption("--manifest <file>", "as casemate data manifest wrote it")
         .option("--json", "print JSON on standard output, and nothing else there")
         .option("--verbose", "show where an error came from")
+        .addHelpText("after", EXAMPLES)
         .action(async (path: string, flags: { manifest: string; json?: boolean }) =>
           finish(await verify(path, flags, console)),
         ),
