@@ -80,7 +80,7 @@ describe("casemate scan", () => {
     const check = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false }).compile(schema);
     expect(check(log), JSON.stringify(check.errors)).toBe(true);
     const call = log.runs[0].results.find(({ ruleId }: { ruleId: string }) => ruleId === "pickle/dangerous-call");
-    expect(call).toMatchObject({ level: "error", locations: [{ physicalLocation: { region: { byteOffset: 22 } } }] });
+    expect(call).toMatchObject({ level: "error", locations: [{ physicalLocation: { region: { byteOffset: 21 } } }] });
   });
 
   test("writes JUnit with a case for each file", async () => {
