@@ -10,7 +10,7 @@ import { onnx } from "./graphs/onnx.ts";
 import { graphDef, kerasMetadata, savedModel } from "./graphs/tensorflow.ts";
 import { tflite } from "./graphs/tflite.ts";
 import { gguf } from "./hub/gguf/gguf.ts";
-import { hdf5 } from "./hub/hdf5.ts";
+import { hdf5 } from "./hub/hdf5/hdf5.ts";
 import { safetensors } from "./hub/safetensors/safetensors.ts";
 import { media } from "./inert/media.ts";
 import { json } from "./json/json.ts";

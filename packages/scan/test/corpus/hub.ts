@@ -40,6 +40,10 @@ const notebook = (name: string, technique: string, ...lines: readonly string[]):
     cells: [{ cell_type: "code", source: lines, outputs: [], metadata: {} }],
   });
 
+/** An HDF5 file that h5py wrote; see references/make-references.py. */
+const reference = (name: string, technique: string): CorpusFile =>
+  file(`hdf5-${name}`, technique, () => readFileSync(new URL(`references/${name}.h5`, import.meta.url)));
+
 /** Layers within layers, the innermost from a module of its own. */
 function wrapped(depth: number): unknown {
   const inner = depth === 0 ? { module: "my_package", class_name: "Layer", config: {} } : wrapped(depth - 1);
@@ -243,6 +247,10 @@ export const maliciousHubFiles: readonly CorpusFile[] = [
   file("keras-hdf5-delete", "a configuration in HDF5 with a character that ends a printable text", () =>
     inHdf5({ class_name: "Lambda", config: { name: "@", function: ["4wEAAA==\n", null, null] } }, "@", "\x7f"),
   ),
+  ...["link-earliest", "link-latest", "links-many", "array-earliest", "array-latest", "array-user-block"].map((name) =>
+    reference(name, "CVE-2026-1669: weights that stand in another file"),
+  ),
+  ...["virtual-earliest", "virtual-latest"].map((name) => reference(name, "an array that is made of another file's")),
   notebook(
     "decoded-lines",
     "code that is decoded over several lines",
@@ -347,6 +355,7 @@ export const benignHubFiles: readonly CorpusFile[] = [
   fixture("model-latest.h5", "the same in the latest version of HDF5"),
   fixture("many.weights.h5", "h5py 3.16, a group of twelve arrays"),
   fixture("many-latest.weights.h5", "the same in the latest version of HDF5"),
+  fixture("inner-links.h5", "h5py 3.16, links and a virtual array within one file"),
   fixture("training.ipynb", "nbformat 5.11"),
   fixture("MLmodel", "PyYAML 6, settings as MLflow writes them"),
   fixture("model_config.yaml", "PyYAML 6, settings as NeMo writes them"),

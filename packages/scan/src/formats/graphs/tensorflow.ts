@@ -1,7 +1,7 @@
 import type { Format, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import type { Source } from "../../sources/source.ts";
-import { reportKerasTexts } from "../hub/hdf5.ts";
+import { reportKerasTexts } from "../hub/hdf5/hdf5.ts";
 import { kerasRules } from "../hub/keras-rules.ts";
 import { type Field, fieldsOf, textOfField, topFields } from "./wire.ts";
 

@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { referencesOf } from "../../src/formats/hub/hdf5/references.ts";
+import { memorySource } from "../../src/sources/memory-source.ts";
+
+function referencesIn(name: string, base = 0) {
+  const source = memorySource("", readFileSync(new URL(`../corpus/${name}`, import.meta.url)));
+  return [...referencesOf(source, base)].map(({ kind, target }) => ({ kind, target }));
+}
+
+// what make-references.py told h5py to write
+test.each([
+  ["link-earliest", [{ kind: "link", target: "/nonexistent/secret: /kernel" }]],
+  ["link-latest", [{ kind: "link", target: "/nonexistent/secret: /kernel" }]],
+  ["array-earliest", [{ kind: "array", target: "/nonexistent/secret" }]],
+  ["array-latest", [{ kind: "array", target: "/nonexistent/secret" }]],
+  ["virtual-earliest", [{ kind: "virtual array", target: "/nonexistent/secret: kernel" }]],
+  ["virtual-latest", [{ kind: "virtual array", target: "/nonexistent/secret: kernel" }]],
+])("%s refers to one other file", (name, expected) => {
+  expect(referencesIn(`references/${name}.h5`)).toEqual(expected);
+});
+
+test("links that lie in a heap of their own are all found", () => {
+  expect(referencesIn("references/links-many.h5")).toHaveLength(12);
+});
+
+test("addresses count from behind a user block", () => {
+  expect(referencesIn("references/array-user-block.h5", 8192)).toEqual([
+    { kind: "array", target: "/nonexistent/secret" },
+  ]);
+});
+
+test.each(["inner-links.h5", "model.h5", "model-latest.h5", "many.weights.h5", "many-latest.weights.h5"])(
+  "%s refers to no other file",
+  (name) => {
+    expect(referencesIn(`benign/${name}`)).toEqual([]);
+  },
+);
