@@ -305,6 +305,21 @@ export const maliciousHubFiles: readonly CorpusFile[] = [
   file("yaml-tag-directive", "YAML that builds Python objects by a handle of its own", () =>
     Buffer.from("%TAG !p! tag:yaml.org,2002:python/object/\n---\nmodel: !p!apply:os.system ['id']\n"),
   ),
+  file("yaml-tag-escaped", "YAML that builds Python objects, its tag in other characters", () =>
+    Buffer.from("model: !!pyth%6fn/object/apply:os.system ['id']\n"),
+  ),
+  file("yaml-tag-split", "YAML that builds Python objects, by a handle for half of a tag", () =>
+    Buffer.from("%TAG !p! tag:yaml.org,20\n---\nmodel: !p!02:python/object/apply:os.system ['id']\n"),
+  ),
+  jsonFile("nemo-target-json", "a target that runs code, in settings as JSON", { optim: { _target_: "os.system" } }),
+  file("nemo-target-long", "a target that runs code behind more text than is parsed", () =>
+    Buffer.from(`${"# padding\n".repeat(120_000)}model:\n  _target_: os.system\n`),
+  ),
+  file("nemo-target-aliases", "a target that runs code beside names of names without end", () =>
+    Buffer.from(
+      `a0: &a0 [x, x]\n${Array.from({ length: 40 }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}, *a${at}, *a${at}]\n`).join("")}m:\n  _target_: os.system\n`,
+    ),
+  ),
   file("mlflow-loader", "a model that MLflow loads by its own module", () =>
     Buffer.from("flavors:\n  python_function:\n    loader_module: my_loader\n    code: code\n"),
   ),

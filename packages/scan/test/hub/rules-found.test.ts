@@ -124,6 +124,11 @@ const EXPECTED: readonly (readonly [name: string, rule: string])[] = [
   ["nemo-target", "settings/dangerous-target"],
   ["nemo-target-quoted", "settings/dangerous-target"],
   ["nemo-target-escaped", "settings/dangerous-target"],
+  ["yaml-tag-escaped", "settings/python-object"],
+  ["yaml-tag-split", "settings/python-object"],
+  ["nemo-target-json", "settings/dangerous-target"],
+  ["nemo-target-long", "settings/dangerous-target"],
+  ["nemo-target-aliases", "settings/dangerous-target"],
   ["mlflow-loader", "settings/loader-module"],
 ];
 

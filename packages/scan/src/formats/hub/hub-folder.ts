@@ -1,6 +1,7 @@
 import type { Bundle, BundleFormat, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import { readText } from "../../sources/read-text.ts";
+import { parsePythonJson } from "../json/python-json.ts";
 import { listModelCard } from "./model-card.ts";
 import { checkTemplate } from "./templates/check-template.ts";
 import { nodesIn, objectsIn } from "./walk-json.ts";
@@ -69,7 +70,7 @@ async function namedModules(bundle: Bundle, context: ScanContext): Promise<Reado
   for (const name of bundle.names.filter((each) => CONFIGS.test(each))) {
     const source = await bundle.open(name);
     if (!source || source.size > LARGEST_CONFIG) continue;
-    for (const { value } of objectsIn(parsed(readText(source, context.limits)))) {
+    for (const { value } of objectsIn(parsePythonJson(readText(source, context.limits)))) {
       for (const { value: reference } of nodesIn([value.auto_map, value.custom_pipelines])) {
         const [, module] = /^(?:.{0,200}--)?(\w{1,200})\.[\w.]{1,200}$/.exec(String(reference)) ?? [];
         if (module !== undefined) modules.add(module);
@@ -77,13 +78,4 @@ async function namedModules(bundle: Bundle, context: ScanContext): Promise<Reado
     }
   }
   return modules;
-}
-
-/** What is no JSON is reported where the file itself is scanned. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
