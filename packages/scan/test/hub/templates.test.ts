@@ -43,6 +43,7 @@ test.each([
   "{% if item['type'] == 'image' or item.type == 'image' %}{{ '<image>' }}{% endif %}",
   "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}{{ date_string }}",
   "{% generation %}{{ message.content|trim }}{% endgeneration %}",
+  "{% if '/system_override' in message.content %}{% endif %}",
   "{% if '/no_think' in message.content %}{% endif %}{{ message.content.split('</think>')[-1] }}",
 ])("what chat templates do is not remarked on: %s", (template) => {
   expect(rulesOf(template)).toEqual([]);

@@ -120,7 +120,7 @@ function isWords(text: string): boolean {
   const rest = text
     .replace(/<[|/\uff5c]?[\w|\uff5c\u2581:.= -]{0,60}[|\uff5c]?>?/g, "")
     .replace(/\[\/?(?:INST|SYSTEM_PROMPT|TOOL_\w{1,30}|AVAILABLE_TOOLS|IMG|THINK)\]?/g, "")
-    .replace(/^\s*\/(?:no_)?think\s*$/, "")
+    .replace(/^\s*\/(?:(?:no_)?think|system_override)\s*$/, "")
     .replace(/^`{3}\w{0,12}$/, "");
   return /\p{L}{3}|\d{4}|[^ -~\s]{2}/u.test(rest);
 }
