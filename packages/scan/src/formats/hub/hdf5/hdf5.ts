@@ -70,36 +70,49 @@ export function reportKerasTexts(source: Source, context: ScanContext): void {
   }
 }
 
-/** Of each byte, whether it can stand in a text; the one behind the last stands for the end of a chunk. */
-const IS_PRINTABLE = Uint8Array.from({ length: 257 }, (_, byte) =>
-  (byte >= 0x20 && byte < 256) || byte === 9 || byte === 10 || byte === 13 ? 1 : 0,
-);
-const END = 256;
-
-/** Stretches of printable bytes. */
+/** Stretches of printable bytes, of 20 at least. */
 function* textsIn(source: Source, context: ScanContext): Generator<string> {
+  const { textBytes } = context.limits;
   let parts: string[] = [];
   let length = 0;
-  const isTooLong = () => length > context.limits.textBytes;
   for (const chunk of chunks(source)) {
-    let start = 0;
-    for (let at = 0; at <= chunk.length; at++) {
-      const byte = at < chunk.length ? chunk[at]! : END;
-      if (IS_PRINTABLE[byte] === 1) continue;
-      if (at - start + length >= SHORTEST_TEXT || (byte === END && at > start)) {
-        parts.push(Buffer.from(chunk.buffer, chunk.byteOffset + start, at - start).toString("utf8"));
-        length += at - start;
-      }
-      start = at + 1;
-      if (byte === END || length === 0) continue;
-      if (isTooLong()) context.report(rules["long-text"], `${length} bytes of text`);
+    let start = 0; // what a stretch of the chunk before goes on with is looked at however short it is
+    while (start < chunk.length) {
+      const end = endOfText(chunk, start);
+      if (length <= textBytes) parts.push(Buffer.from(chunk.buffer, chunk.byteOffset + start, end - start).toString());
+      length += end - start;
+      if (end === chunk.length) break;
+      if (length > textBytes) context.report(rules["long-text"], `${length} bytes of text`);
       else if (length >= SHORTEST_TEXT) yield parts.join("");
       parts = [];
       length = 0;
+      start = nextText(chunk, end + 1);
     }
-    if (isTooLong()) parts = [];
   }
-  if (length >= SHORTEST_TEXT) yield parts.join("");
+  if (length > textBytes) context.report(rules["long-text"], `${length} bytes of text`);
+  else if (length >= SHORTEST_TEXT) yield parts.join("");
+}
+
+/** Of each byte, whether it can stand in a text. */
+const IS_PRINTABLE = Uint8Array.from({ length: 256 }, (_, byte) => Number(byte >= 0x20 || [9, 10, 13].includes(byte)));
+
+/** Where the printable bytes from `at` on end. */
+function endOfText(chunk: Uint8Array, at: number): number {
+  let end = at;
+  while (end < chunk.length && IS_PRINTABLE[chunk[end]!] === 1) end++;
+  return end;
+}
+
+/** From behind a break on, where the next text that is long enough begins, or the one that the chunk ends in. */
+function nextText(chunk: Uint8Array, from: number): number {
+  let start = from;
+  while (start < chunk.length) {
+    let at = Math.min(start + SHORTEST_TEXT, chunk.length) - 1;
+    while (at >= start && IS_PRINTABLE[chunk[at]!] === 1) at--;
+    if (at < start) return start;
+    start = at + 1; // everything before it is too short
+  }
+  return start;
 }
 
 /** Behind the bracket that closes the one at `start`; undefined if none does. */
