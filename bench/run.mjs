@@ -1,4 +1,4 @@
-// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training.
+// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training, scan.
 import { run, setUp } from "../set-up.mjs";
 
 const all = [
@@ -12,6 +12,7 @@ const all = [
   "smoothing",
   "bounds",
   "training",
+  "scan",
 ];
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !all.includes(name));

@@ -16,7 +16,7 @@ export interface Limits {
   readonly seconds: number;
   /** Of the process that parses, in megabytes. */
   readonly memory: number;
-  /** Whether every byte of an archive is held against its checksum. */
+  /** Whether every byte is read: for digests, against the checksums of archives, and in the numbers of tensors. */
   readonly checksums: boolean;
 }
 

@@ -187,7 +187,7 @@ const RULE_OF_ERROR: Readonly<Record<ScanErrorCode, Rule>> = {
 };
 
 function formatsOf(source: Source, isRaw: boolean): readonly Format[] {
-  const head = Uint8Array.from(source.read(0, HEAD_BYTES));
+  const head = new Uint8Array(source.read(0, HEAD_BYTES));
   const found = formats.filter((format) => format.detect(head, source));
   if (found.length > 0 || isRaw) return found;
   const asText = textFormats.find((format) => format.detect(head, source));

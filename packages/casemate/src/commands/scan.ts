@@ -50,7 +50,7 @@ export function scanCommand(console: Console, finish: (code: ExitCode) => void):
     )
     .option("--time-limit <seconds>", "for each file (default: 600)", wholeNumber(1))
     .option("--jobs <n>", "files at the same time (default: one for each core)", wholeNumber(1))
-    .option("--no-crc", "do not hold every byte of an archive against its checksum: faster")
+    .option("--no-crc", "do not read every byte: no checksums, no digests, no look into the numbers of tensors")
     .option(
       "--popular <file>",
       "names of packages that people trust, one on a line (default: 5,000 of PyPI and npm each)",

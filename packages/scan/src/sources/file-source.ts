@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { ScanError } from "../errors.ts";
 import type { Source } from "./source.ts";
 
-const BUFFERED_BYTES = 64 * 1024;
+const BUFFERED_BYTES = 16 * 1024;
 
 /** An open file. Small reads go through a buffer. Throws UNREADABLE. */
 export function openFile(path: string, entry = ""): Source & { close(): void } {

@@ -43,7 +43,7 @@ export class Unpacker {
           for (const earlier of parts.splice(0)) writeWhole(file.handle, earlier);
         }
         if (file) writeWhole(file.handle, part);
-        else parts.push(part.slice());
+        else parts.push(new Uint8Array(part));
       }
     } finally {
       if (file) closeSync(file.handle);

@@ -92,7 +92,7 @@ function* entriesOf(source: Source, context: ScanContext): Generator<TarEntry> {
   let longLink: string | undefined;
   let pax: ReadonlyMap<string, string> = new Map();
   while (at + BLOCK <= source.size) {
-    const header = Uint8Array.from(source.read(at, BLOCK));
+    const header = new Uint8Array(source.read(at, BLOCK));
     if (header.every((byte) => byte === 0)) {
       reportTrailing(source, at, context);
       return;

@@ -3,7 +3,7 @@ import type { Window } from "./window.ts";
 
 /** The text that the opcode at an offset pushes, as far as `longest` bytes; undefined if it pushes none. */
 export function textOf(window: Window, offset: number, longest: number): string | undefined {
-  const head = Uint8Array.from(window.peek(offset, 9));
+  const head = new Uint8Array(window.peek(offset, 9));
   const view = new DataView(head.buffer);
   switch (head[0]) {
     case OP.SHORT_BINUNICODE:

@@ -44,7 +44,7 @@ export class Values {
 
   #grow(needed: number): void {
     if (needed > LONGEST) throw new ScanError("LIMIT_EXCEEDED", `more than ${LONGEST} values at once`);
-    const capacity = Math.min(LONGEST, Math.max(needed, this.kinds.length * 2));
+    const capacity = Math.min(LONGEST, Math.max(needed, this.kinds.length * 4));
     const kinds = new Uint8Array(capacity);
     kinds.set(this.kinds);
     this.kinds = kinds;

@@ -48,8 +48,9 @@ export class Machine {
   readonly #indexOf = new Map<string, number>();
   readonly #embedded: Embedded[] = [];
   #memoized = 0;
+  /** Height of the stack at the last mark: nothing below can be reached. */
+  #floor = 0;
   #imports = 0;
-  #opcodes = 0;
 
   constructor(source: Source, events: MachineEvents) {
     this.#window = new Window(source);
@@ -59,10 +60,6 @@ export class Machine {
   /** Imports so far, whether harmless or not. */
   get imports(): number {
     return this.#imports;
-  }
-
-  get opcodes(): number {
-    return this.#opcodes;
   }
 
   get embedded(): readonly Embedded[] {
@@ -83,6 +80,7 @@ export class Machine {
     this.#sparse.clear();
     this.#marks.length = 0;
     this.#memoized = 0;
+    this.#floor = 0;
     this.lastLong = undefined;
     let frameEnd = Number.POSITIVE_INFINITY;
     window.moveTo(start);
@@ -98,7 +96,6 @@ export class Machine {
         throw new ScanError("MALFORMED", `byte ${base + at}: expected an opcode, the data breaks off`);
       const opcode = bytes[at]!;
       const here = base + at;
-      this.#opcodes++;
       if (here >= frameEnd) frameEnd = Number.POSITIVE_INFINITY;
       at++;
       switch (opcode) {
@@ -117,11 +114,12 @@ export class Machine {
           return here + 1;
         }
         case OP.MARK:
-          this.#marks.push(stack.length);
+          this.#marks.push(this.#floor);
+          this.#floor = stack.length;
           break;
         case OP.POP:
-          if (stack.length > this.#floor()) stack.length--;
-          else if (this.#marks.length > 0) this.#marks.pop();
+          if (stack.length > this.#floor) stack.length--;
+          else if (this.#marks.length > 0) this.#popMark(here);
           else throw new ScanError("MALFORMED", `byte ${here}: POP on an empty stack`);
           break;
         case OP.POP_MARK:
@@ -169,7 +167,7 @@ export class Machine {
           need(bytes, at, 1, here);
           const length = bytes[at]!;
           this.#requireBytes(here + 2 + length, here);
-          if (stack.length === 0) this.lastLong = Uint8Array.from(window.peek(here + 2, length));
+          if (stack.length === 0) this.lastLong = new Uint8Array(window.peek(here + 2, length));
           stack.push(KIND.other, 0);
           at += 1 + length;
           break;
@@ -286,11 +284,16 @@ export class Machine {
           break;
         }
         case OP.MEMOIZE:
-          this.#put(this.#memoized, here);
+          if (this.#memoized === memo.length && memo.length < DENSE_MEMO && stack.length > this.#floor) {
+            memo.push(stack.kinds[stack.length - 1]! + 1, stack.data[stack.length - 1]!);
+            this.#memoized++;
+          } else this.#put(this.#memoized, here);
           break;
         case OP.BINGET:
           need(bytes, at, 1, here);
-          this.#get(bytes[at]!, here);
+          if (bytes[at]! < memo.length && memo.kinds[bytes[at]!] !== 0)
+            stack.push(memo.kinds[bytes[at]!]! - 1, memo.data[bytes[at]!]!);
+          else this.#get(bytes[at]!, here);
           at += 1;
           break;
         case OP.LONG_BINGET:
@@ -413,21 +416,19 @@ export class Machine {
     this.#events.report(rule, evidence, offset, opcode);
   }
 
-  #floor(): number {
-    return this.#marks.length === 0 ? 0 : this.#marks[this.#marks.length - 1]!;
-  }
-
   #popMark(here: number): number {
-    const mark = this.#marks.pop();
-    if (mark === undefined) throw new ScanError("MALFORMED", `byte ${here}: expected a mark on the stack`);
+    const below = this.#marks.pop();
+    if (below === undefined) throw new ScanError("MALFORMED", `byte ${here}: expected a mark on the stack`);
+    const mark = this.#floor;
+    this.#floor = below;
     return mark;
   }
 
   #requireDepth(depth: number, here: number): void {
-    if (this.#stack.length - this.#floor() >= depth) return;
+    if (this.#stack.length - this.#floor >= depth) return;
     throw new ScanError(
       "MALFORMED",
-      `byte ${here}: expected ${depth} values on the stack, got ${this.#stack.length - this.#floor()}`,
+      `byte ${here}: expected ${depth} values on the stack, got ${this.#stack.length - this.#floor}`,
     );
   }
 

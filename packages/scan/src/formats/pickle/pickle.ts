@@ -25,7 +25,7 @@ function detect(head: Uint8Array, source: Source): boolean {
   const machine = new Machine(source, { report() {} });
   try {
     const end = machine.run(0);
-    return machine.imports > 0 || (machine.opcodes > 1 && isBlank(source, end));
+    return machine.imports > 0 || (end > 1 && isBlank(source, end));
   } catch {
     return machine.imports > 0;
   }
@@ -75,7 +75,7 @@ function reportMagic(context: ScanContext, end: number): void {
 function startsPickle(source: Source, at: number): boolean {
   const [first, second] = source.read(at, 2);
   if (first === 0x80) return second !== undefined && second >= 2 && second <= 5;
-  return detect(Uint8Array.from(source.read(at, 4096)), slice(source, source.entry, at, source.size - at));
+  return detect(new Uint8Array(source.read(at, 4096)), slice(source, source.entry, at, source.size - at));
 }
 
 function reportTrailing(source: Source, end: number, isTorch: boolean, context: ScanContext): void {

@@ -23,7 +23,7 @@ export class Window {
   /** Moves so that the window begins at an offset. */
   moveTo(offset: number): void {
     this.base = offset;
-    this.bytes = Uint8Array.from(this.#source.read(offset, WINDOW_BYTES));
+    this.bytes = new Uint8Array(this.#source.read(offset, WINDOW_BYTES));
     this.view = new DataView(this.bytes.buffer);
   }
 

@@ -28,7 +28,7 @@ export async function* calledBack(
   for (const chunk of chunks(source, CHUNK_BYTES)) {
     done += chunk.length;
     try {
-      decoder.push(Uint8Array.from(chunk), done === source.size);
+      decoder.push(new Uint8Array(chunk), done === source.size);
     } catch (cause) {
       if (cause instanceof ScanError) throw cause;
       yield* pending; // what came before the fault is worth a look

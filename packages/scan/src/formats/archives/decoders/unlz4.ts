@@ -32,7 +32,7 @@ export function* unlz4(source: Source): Generator<Uint8Array> {
       const length = word & ~UNCOMPRESSED;
       if (length > LONGEST_BLOCK + 1024)
         throw new ScanError("MALFORMED", `lz4, byte ${at}: a block of ${length} bytes`);
-      const packed = Uint8Array.from(source.read(at, length));
+      const packed = new Uint8Array(source.read(at, length));
       if (packed.length < length) throw new ScanError("MALFORMED", `lz4, byte ${at}: cut off within a block`);
       const part = word >>> 31 ? packed : unpackBlock(packed, window);
       yield part;

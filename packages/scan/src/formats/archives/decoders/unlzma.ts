@@ -71,5 +71,5 @@ function packedBytes(source: Source, offset: number): Uint8Array {
   if (source.size - offset > LONGEST_BYTES) {
     throw new ScanError("LIMIT_EXCEEDED", `lzma: ${source.size} bytes, expected at most ${LONGEST_BYTES}`);
   }
-  return Uint8Array.from(source.read(offset, source.size - offset));
+  return new Uint8Array(source.read(offset, source.size - offset));
 }

@@ -12,7 +12,7 @@ export async function* unxz(source: Source): AsyncGenerator<Uint8Array> {
     pull(controller) {
       const { done, value } = parts.next();
       if (done) controller.close();
-      else controller.enqueue(Uint8Array.from(value));
+      else controller.enqueue(new Uint8Array(value));
     },
   });
   const reader = (new xzDecompress.XzReadableStream(packed) as ReadableStream<Uint8Array>).getReader();

@@ -48,7 +48,7 @@ async function scan(source: Source, context: ScanContext): Promise<void> {
     header = (await unpackFolder(source, streams, 0, context)) ?? header;
     if (header.size > LONGEST_HEADER) throw new ScanError("LIMIT_EXCEEDED", `7z: a header of ${header.size} bytes`);
   }
-  const bytes = Uint8Array.from(header.read(0, header.size));
+  const bytes = new Uint8Array(header.read(0, header.size));
   if (bytes[0] !== HEADER) throw new ScanError("MALFORMED", "7z: expected a header");
   const { streams, names } = readNames(new HeaderReader(bytes.subarray(1)));
   for (const name of names) checkName(name, context, { entry: name });

@@ -97,7 +97,7 @@ function readCoders(reader: HeaderReader) {
     const isComplex = (flags & 0x10) !== 0;
     inputs += isComplex ? reader.count() : 1;
     outputs += isComplex ? reader.count() : 1;
-    const properties = flags & 0x20 ? Uint8Array.from(reader.take(reader.count())) : new Uint8Array(0);
+    const properties = flags & 0x20 ? new Uint8Array(reader.take(reader.count())) : new Uint8Array(0);
     return { id, properties };
   });
   for (let each = 0; each < 2 * (outputs - 1); each++) reader.number();

@@ -28,7 +28,7 @@ export interface ZipEnd {
 /** The last end record of a source that fits it; undefined if there is none. */
 export function findEnd(source: Source): ZipEnd | undefined {
   const start = Math.max(0, source.size - END_BYTES - LONGEST_COMMENT);
-  const tail = Uint8Array.from(source.read(start, source.size - start));
+  const tail = new Uint8Array(source.read(start, source.size - start));
   for (let at = tail.length - END_BYTES; at >= 0; at--) {
     if (tail[at] !== 0x50 || tail[at + 1] !== 0x4b || tail[at + 2] !== 5 || tail[at + 3] !== 6) continue;
     const found = endAt(source, start + at);
@@ -55,7 +55,7 @@ function endAt(source: Source, offset: number): ZipEnd | undefined {
   const prefixBytes = directoryEnd - directoryBytes - directoryOffset;
   if (prefixBytes < 0 || directoryBytes > directoryEnd) return undefined;
   const end = Math.min(offset + END_BYTES + commentBytes, source.size);
-  const comment = nameFrom(Uint8Array.from(source.read(offset + END_BYTES, end - offset - END_BYTES)));
+  const comment = nameFrom(new Uint8Array(source.read(offset + END_BYTES, end - offset - END_BYTES)));
   return { offset, end, count, directoryOffset, directoryBytes, prefixBytes, comment };
 }
 

@@ -62,14 +62,13 @@ async function scanEntries(source: Source, entries: readonly ZipEntry[], context
   for (const entry of entries) {
     checkName(entry.name, context, { entry: entry.name, offset: entry.headerOffset });
     if (isFolder(entry)) continue;
+    const holdsNumbers = bundles.some((bundle) => bundle.holdsNumbers?.(entry.name));
+    if (holdsNumbers && !context.limits.checksums) continue;
     await context.attempt(inEntry(source, entry.name), async () => {
       const member = await openEntry(source, entry, context);
       if (!member) return;
       if (isLink(entry)) checkLink(entry.name, linkTarget(member), context, { entry: entry.name });
-      await context.inside(
-        member,
-        bundles.some(({ holdsNumbers }) => holdsNumbers?.(entry.name)),
-      );
+      await context.inside(member, holdsNumbers);
     });
   }
   const byName = new Map(entries.map((entry) => [entry.name, entry]));

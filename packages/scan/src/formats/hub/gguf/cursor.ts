@@ -53,7 +53,7 @@ export class Cursor {
   #take(length: number): number {
     this.#expect(length);
     if (this.at < this.#from || this.at + length > this.#from + this.#view.byteLength) {
-      const copy = Uint8Array.from(this.#source.read(this.at, WINDOW_BYTES));
+      const copy = new Uint8Array(this.#source.read(this.at, WINDOW_BYTES));
       this.#view = new DataView(copy.buffer);
       this.#from = this.at;
     }
