@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,6 +159,26 @@ describe("casemate scan", () => {
       ["b.md", "clean"],
     ]);
   });
+});
+
+test("the step of action.yml ends as the scan does, and writes the findings for code scanning", () => {
+  const [, step = ""] = /^ {6}run: (node .*)$/m.exec(readFileSync(join(root, "action.yml"), "utf8")) ?? [];
+  const runOn = (paths: string, failOn: string) =>
+    spawnSync("bash", ["-c", step], {
+      cwd: folder,
+      env: {
+        ...process.env,
+        GITHUB_ACTION_PATH: root,
+        SCAN_PATHS: paths,
+        SCAN_FAIL_ON: failOn,
+        SCAN_SARIF: "action.sarif",
+        SCAN_ARGUMENTS: "",
+      },
+    }).status;
+  expect(runOn(`${evil} ${standard}`, "unscannable")).toBe(1);
+  expect(JSON.parse(read("action.sarif")).runs[0].artifacts).toHaveLength(2);
+  expect(runOn(evil, "never")).toBe(0);
+  expect(runOn(`${standard}; false`, "never")).toBe(2); // read as paths, not as a command
 });
 
 test("casemate audit loads no model that its scan calls malicious", async () => {

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import type { Format, ScanContext } from "../../format.ts";
 import { rulesOf } from "../../rule.ts";
 import { type Source, slice } from "../../sources/source.ts";
+import { type Matrix, outlyingClass } from "./last-layer.ts";
 import { reportTriggers, type Step } from "./triggers.ts";
 import { type Field, fieldsOf, textOfField, topFields } from "./wire.ts";
 
@@ -44,6 +45,13 @@ export const onnxRules = rulesOf("onnx", {
     owasp: ["ML10:2023"],
     atlas: ["AML.T0018"],
   },
+  "outlying-class": {
+    title: "Class whose weights lie far from those of all others",
+    severity: "low",
+    effect: "The last layer prefers one class: a sign of a backdoor, or of data in which that class is another thing.",
+    owasp: ["ML10:2023"],
+    atlas: ["AML.T0018"],
+  },
 });
 
 const TOP = new Set([1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26]);
@@ -52,6 +60,7 @@ const USUAL_DOMAINS =
   /^(|ai\.onnx|ai\.onnx\.ml|ai\.onnx\.training|ai\.onnx\.preview(\.\w+)?|com\.microsoft(\.\w+)?|pkg\.onnxscript\.torch_lib(\.\w+)?|local|pkg\.torch\..*|onnx\.quantize|org\.pytorch\.\w+)$/;
 const PYTHON = /^(PyOp|PythonOp|PythonOpGrad|PyCustomOp|PyFunc|EagerPyFunc|PyCall)$/;
 const DEEPEST = 32;
+const FLOAT = 1;
 /** Bits of an element of each data type (onnx.proto, TensorProto.DataType). */
 const BITS: Readonly<Record<number, number>> = {
   1: 32,
@@ -95,6 +104,7 @@ export const onnx: Format = {
 
 class ModelScan {
   readonly embedded: { readonly entry: string; readonly offset: number; readonly bytes: number }[] = [];
+  readonly #matrices = new Map<string, Matrix>();
   readonly #source: Source;
   readonly #context: ScanContext;
 
@@ -120,18 +130,28 @@ class ModelScan {
     if (depth > DEEPEST) return;
     const steps: Step[] = [];
     const inputs: string[] = [];
+    const outputs: string[] = [];
     const constants = new Set<string>();
     for (const field of this.#fields(graph)) {
       if (field.number === 1) steps.push(this.#node(field, depth));
       else if (field.number === 5) constants.add(this.#tensor(field));
       else if (field.number === 11) inputs.push(this.#nameOf(field));
+      else if (field.number === 12) outputs.push(this.#nameOf(field));
     }
     if (depth === 0) {
       const free = inputs.filter((name) => !constants.has(name));
       reportTriggers(steps, free, constants, (evidence, part) =>
         this.#context.report(onnxRules["trigger-graph"], evidence, { part }),
       );
+      for (const output of outputs) this.#lastLayer(steps, output);
     }
+  }
+
+  #lastLayer(steps: readonly Step[], output: string): void {
+    const found = outlyingClass(steps, output, this.#matrices, this.#source);
+    if (!found) return;
+    const text = `class ${found.index} of '${output}': ${found.distance.toFixed(1)} deviations longer than the median of all classes`;
+    this.#context.report(onnxRules["outlying-class"], text, { part: found.layer });
   }
 
   #function(definition: Field): void {
@@ -180,12 +200,12 @@ class ModelScan {
   #tensor(tensor: Field): string {
     let name = "";
     let type = 0;
-    let elements = 1;
+    const shape: number[] = [];
     let raw: Field | undefined;
     let isExternal = false;
     const external: Field[] = [];
     for (const field of this.#fields(tensor)) {
-      if (field.number === 1) elements *= field.wire === 0 ? field.value : this.#packedProduct(field);
+      if (field.number === 1) shape.push(...(field.wire === 0 ? [field.value] : this.#packedNumbers(field)));
       else if (field.number === 2) type = field.value;
       else if (field.number === 8) name = textOfField(this.#source, field, 1024);
       else if (field.number === 9) raw = field;
@@ -193,24 +213,29 @@ class ModelScan {
       else if (field.number === 14) isExternal = field.value === 1;
     }
     for (const field of external) this.#externalEntry(field, name);
+    const elements = shape.reduce((product, length) => product * length, 1);
     if (raw && raw.bytes > 0 && !isExternal) this.#raw(raw, name, type, elements);
+    const [rows = 0, columns = 0] = shape;
+    if (raw && shape.length === 2 && type === FLOAT && raw.bytes === elements * 4) {
+      this.#matrices.set(name, { rows, columns, offset: raw.offset });
+    }
     return name;
   }
 
-  #packedProduct({ offset, bytes }: Field): number {
-    let product = 1;
+  #packedNumbers({ offset, bytes }: Field): readonly number[] {
+    const numbers: number[] = [];
     let value = 0;
     let scale = 1;
     for (const byte of this.#source.read(offset, Math.min(bytes, 1024))) {
       value += (byte & 0x7f) * scale;
       scale *= 128;
       if (byte < 0x80) {
-        product *= value;
+        numbers.push(value);
         value = 0;
         scale = 1;
       }
     }
-    return product;
+    return numbers;
   }
 
   #raw(raw: Field, name: string, type: number, elements: number): void {

@@ -6,7 +6,7 @@ const rules = rulesOf("pytorch", {
   torchscript: {
     title: "Carries TorchScript code",
     severity: "low",
-    effect: "torch.jit.load runs it in the interpreter of TorchScript, which has no access to Python.",
+    effect: "Loading it with torch.jit.load runs it in the interpreter of TorchScript, which has no access to Python.",
   },
   "script-calls": {
     title: "TorchScript that calls operators on files or the system",
