@@ -39,7 +39,9 @@ test("at most two benign files are suspicious", async () => {
   expect(verdicts.filter(({ verdict }) => verdict !== "clean").length).toBeLessThanOrEqual(2);
 });
 
-test("names are unique", () => {
+test("there are at least 150 malicious and 60 benign files, each with a name of its own", () => {
   const names = [...malicious, ...benign].map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
+  expect(malicious.length).toBeGreaterThanOrEqual(150);
+  expect(benign.length).toBeGreaterThanOrEqual(60);
 });

@@ -12,7 +12,7 @@ export const KIND = {
   tuple: 3,
   /** What was imported; the number is its index among the globals. */
   global: 4,
-  /** What came of calling a global, or of making an instance of it: its index, and above where its first argument stands. */
+  /** What came of calling a global, or of making an instance of it: its index, and above what it was given. */
   instance: 5,
   /** A list, a dictionary or a set; the number is the offset of the opcode that began it. */
   container: 6,

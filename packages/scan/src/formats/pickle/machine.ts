@@ -12,7 +12,7 @@ import { Window } from "./window.ts";
 const DENSE_MEMO = 2 ** 24;
 const LONGEST_NAME = 4096;
 const NESTED_AT_MOST = 1000;
-/** Instances keep their global's index below this, and above it where their first argument stands. */
+/** Instances keep their global's index below this. Above it, harmless ones keep where their first argument stands, others their arguments. */
 const GLOBALS_AT_MOST = 65_536;
 
 /** What the machine tells while it runs. */
@@ -564,12 +564,21 @@ export class Machine {
           opcode,
         );
       }
-      stack.push(KIND.instance, value + GLOBALS_AT_MOST * (1 + this.#firstText(argumentsKind, argumentsValue)));
+      const kept = whenCalled
+        ? this.#argumentsOf(argumentsKind, argumentsValue)
+        : this.#firstText(argumentsKind, argumentsValue);
+      stack.push(KIND.instance, value + GLOBALS_AT_MOST * (1 + kept));
       return;
     }
     const what = this.#describe(kind, value, 0);
-    this.#report(pickleRules["indirect-call"], `calls ${what}`, here, opcode);
+    const given = argumentsKind === KIND.tuple ? this.#describe(KIND.tuple, argumentsValue, 0) : "(…)";
+    this.#report(pickleRules["indirect-call"], `calls ${what}${given}`, here, opcode);
     stack.push(KIND.other, 0);
+  }
+
+  /** The number of the tuple of arguments; -1 if there is none. */
+  #argumentsOf(kind: number, tuple: number): number {
+    return kind === KIND.tuple ? tuple : -1;
   }
 
   /** Where the first argument of a call stands, if it is text; -1 if not. */
@@ -609,7 +618,9 @@ export class Machine {
     const value = this.#memo.data[index]!;
     if (kind !== KIND.instance) return this.#textAt(kind, value);
     const offset = Math.floor(value / GLOBALS_AT_MOST) - 1;
-    return offset < 0 ? undefined : this.#textAt(KIND.text, offset);
+    return offset < 0 || this.#globals[value % GLOBALS_AT_MOST]!.whenCalled
+      ? undefined
+      : this.#textAt(KIND.text, offset);
   }
 
   /** Text of a value, read anew from its opcode; undefined if it is none. */
@@ -629,7 +640,7 @@ export class Machine {
       case KIND.global:
         return this.#globals[value]!.full;
       case KIND.instance:
-        return `${this.#globals[value % GLOBALS_AT_MOST]!.full}(…)`;
+        return this.#describeCall(value, depth);
       case KIND.tuple:
         if (depth > 3) return "(…)";
         return `(${this.#tuples
@@ -640,6 +651,14 @@ export class Machine {
       default:
         return "…";
     }
+  }
+
+  /** An earlier call with what it was given, as far as that is kept. */
+  #describeCall(value: number, depth: number): string {
+    const { full, whenCalled } = this.#globals[value % GLOBALS_AT_MOST]!;
+    const tuple = Math.floor(value / GLOBALS_AT_MOST) - 1;
+    if (!whenCalled || tuple < 0 || depth > 3) return `${full}(…)`;
+    return `${full}${this.#describe(KIND.tuple, tuple, depth + 1)}`;
   }
 
   /** Remembers bytes that begin like a pickle, an archive, a program or compiled code. */
