@@ -7,6 +7,7 @@ import { zip } from "./archives/zip/zip.ts";
 import { executable } from "./executables/executable.ts";
 import { coreMl } from "./graphs/core-ml.ts";
 import { onnx } from "./graphs/onnx.ts";
+import { onnxTensor } from "./graphs/onnx-tensor.ts";
 import { graphDef, kerasMetadata, savedModel } from "./graphs/tensorflow.ts";
 import { tflite } from "./graphs/tflite.ts";
 import { gguf } from "./hub/gguf/gguf.ts";
@@ -37,6 +38,7 @@ export const formats: readonly Format[] = [
   media,
   npy,
   onnx,
+  onnxTensor,
   pickle,
   rSerialized,
   safetensors,

@@ -212,7 +212,7 @@ class ModelScan {
       else if (field.number === 13) external.push(field);
       else if (field.number === 14) isExternal = field.value === 1;
     }
-    for (const field of external) this.#externalEntry(field, name);
+    for (const field of external) reportExternalPaths(this.#source, field, name, this.#context);
     const elements = shape.reduce((product, length) => product * length, 1);
     if (raw && raw.bytes > 0 && !isExternal) this.#raw(raw, name, type, elements);
     const [rows = 0, columns = 0] = shape;
@@ -253,22 +253,20 @@ class ModelScan {
     const entry = this.#source.entry === "" ? `(weights '${name}')` : `${this.#source.entry}!(weights '${name}')`;
     if (this.embedded.length < 1000) this.embedded.push({ entry, offset: raw.offset, bytes: raw.bytes });
   }
+}
 
-  #externalEntry(entry: Field, name: string): void {
-    let key = "";
-    let value = "";
-    for (const field of this.#fields(entry)) {
-      if (field.number === 1) key = textOfField(this.#source, field, 64);
-      else if (field.number === 2) value = textOfField(this.#source, field, 4096);
-    }
-    const leaves = isAbsolute(value) || /^[A-Za-z]:|^\\\\|(^|[\\/])\.\.([\\/]|$)|\0/.test(value);
-    if (key === "location" && leaves) {
-      this.#context.report(onnxRules["external-path"], `'${name}' takes its weights from '${value}'`, {
-        part: name,
-        offset: entry.offset,
-      });
-    }
+/** Reports a place of external data (onnx.proto, StringStringEntryProto) that leaves the model's folder. */
+export function reportExternalPaths(source: Source, entry: Field, name: string, context: ScanContext): void {
+  let key = "";
+  let value = "";
+  for (const field of fieldsOf(source, entry.offset, entry.offset + entry.bytes)) {
+    if (field.number === 1) key = textOfField(source, field, 64);
+    else if (field.number === 2) value = textOfField(source, field, 4096);
   }
+  const leaves = isAbsolute(value) || /^[A-Za-z]:|^\\\\|(^|[\\/])\.\.([\\/]|$)|\0/.test(value);
+  if (key !== "location" || !leaves) return;
+  const text = `'${name}' takes its weights from '${value}'`;
+  context.report(onnxRules["external-path"], text, { part: name, offset: entry.offset });
 }
 
 /** ELF, PE with its stub, zip, 7z, gzip, pickles with a frame or a usual beginning. */
