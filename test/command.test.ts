@@ -22,6 +22,7 @@ describe("help", () => {
     [["certify", "--help"]],
     [["contract", "--help"]],
     [["harden", "--help"]],
+    [["smooth", "--help"]],
     [["train", "--help"]],
     [["probe", "--help"]],
     [["scan", "--help"]],

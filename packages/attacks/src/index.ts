@@ -21,6 +21,7 @@ export {
 } from "./decision/path-attacks.ts";
 export { type PointwiseOptions, pointwise } from "./decision/pointwise.ts";
 export { type SignOptOptions, signOpt } from "./decision/sign-opt.ts";
+export { contentDraw } from "./defended/content-draw.ts";
 export { type ExpectationOptions, expectationOverTransformation } from "./defended/expectation.ts";
 export {
   type InputDefence,

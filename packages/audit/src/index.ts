@@ -9,6 +9,7 @@ export { type ContractDraft, draftContract } from "./draft-contract.ts";
 export { AuditError, type AuditErrorCode } from "./errors.ts";
 export type { AuditEvent, PlannedCheck, PlannedSubject } from "./events.ts";
 export { evaluateGate, type Gate, parseGate } from "./gate.ts";
+export { radiusChart } from "./html/radius-chart.ts";
 export { boundsOf, mutableMask } from "./input-bounds.ts";
 export { inspectModel } from "./inspect-model.ts";
 export { renderJunit } from "./junit.ts";
@@ -24,6 +25,14 @@ export { renderSarif } from "./sarif.ts";
 export { Contract } from "./schemas/contract.ts";
 export { GateFile } from "./schemas/gate.ts";
 export { violationOf } from "./schemas/validate.ts";
+export {
+  type ServedSmoothingOptions,
+  type SmoothEvent,
+  type SmoothingReport,
+  type SmoothOptions,
+  smoothedFile,
+  smoothModel,
+} from "./smooth-model.ts";
 export {
   type ArchitectureName,
   type TrainedModel,

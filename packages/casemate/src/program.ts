@@ -9,6 +9,7 @@ import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { probeCommand } from "./commands/probe.ts";
 import { scanCommand } from "./commands/scan.ts";
+import { smoothCommand } from "./commands/smooth.ts";
 import { trainCommand } from "./commands/train.ts";
 import { wrapCommand } from "./commands/wrap.ts";
 import type { Console } from "./console.ts";
@@ -31,6 +32,7 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     diffCommand(console, finish),
     trainCommand(console, finish),
     hardenCommand(console, finish),
+    smoothCommand(console, finish),
     wrapCommand(console),
   ]) {
     program.addCommand(command);

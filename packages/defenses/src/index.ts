@@ -1,3 +1,10 @@
+export type { Ablation } from "./ablation/ablation.ts";
+export {
+  type CertifyPatchesEvent,
+  type CertifyPatchesOptions,
+  certifyPatches,
+  type PatchCertificate,
+} from "./ablation/certify-patches.ts";
 export { type CnnOptions, cnn } from "./architectures/cnn.ts";
 export { type MlpOptions, mlp } from "./architectures/mlp.ts";
 export type { NetworkOptions } from "./architectures/network.ts";
@@ -24,8 +31,15 @@ export {
   partition,
   partitionCertificate,
 } from "./ensembles/deep-partition-aggregation.ts";
+export {
+  type TrainedPartitions,
+  type TrainPartitionsEvent,
+  type TrainPartitionsOptions,
+  trainPartitions,
+} from "./ensembles/train-partitions.ts";
 export { disagreement, voting } from "./ensembles/voting.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
+export { ablationTraining } from "./methods/ablation.ts";
 export { type AwpOptions, awp } from "./methods/awp.ts";
 export { crownIbpTraining } from "./methods/crown-ibp.ts";
 export { type DistillationOptions, distillation } from "./methods/distillation.ts";
@@ -70,6 +84,8 @@ export {
   type SmoothedPrediction,
 } from "./smoothing/predict.ts";
 export { type RadiusPoint, radiusCurve } from "./smoothing/radius-curve.ts";
+export { type SmoothedClassifierOptions, smoothedClassifier } from "./smoothing/smoothed-classifier.ts";
+export { type SmoothedModelOptions, smoothedModel } from "./smoothing/smoothed-model.ts";
 export type { NoiseOptions } from "./smoothing/votes.ts";
 export type { Freezing } from "./training/freezing.ts";
 export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts";

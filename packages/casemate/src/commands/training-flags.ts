@@ -20,6 +20,8 @@ export interface TrainingFlags {
   readonly replays?: number;
   readonly temperature?: number;
   readonly mode?: "adversarial-only" | "clean-then-adversarial";
+  readonly ablation?: "column" | "row" | "block";
+  readonly ablationSize?: number;
   readonly awp?: number;
   readonly with?: readonly string[];
   readonly teacher?: string;
@@ -72,6 +74,10 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--replays <n>", "of each batch, for free", wholeNumber(1))
     .option("--temperature <t>", "for distillation", numberUpTo(Infinity))
     .addOption(new Option("--mode <name>", "of fgsm").choices(["adversarial-only", "clean-then-adversarial"]))
+    .addOption(
+      new Option("--ablation <kind>", "what is left of a sample, for ablation").choices(["column", "row", "block"]),
+    )
+    .option("--ablation-size <n>", "columns, rows or pixels along a side of it", wholeNumber(1))
     .option("--awp <gamma>", "perturb the weights too, by this share of each layer's norm", numberUpTo(1))
     .option("--with <models>", "other .onnx files to make examples with, for ensemble", parseNames)
     .option("--teacher <model>", "an .onnx file to learn from, for distillation")
@@ -158,7 +164,8 @@ export function trainModelOptionsOf(
 }
 
 function methodOptionsOf(flags: TrainingFlags): NonNullable<TrainModelOptions["methodOptions"]> {
-  const { attackSteps, attackStepSize, beta, sigma, copies, replays, temperature, mode } = flags;
+  const { attackSteps, attackStepSize, beta, sigma, copies, replays, temperature, mode, ablation, ablationSize } =
+    flags;
   return {
     ...(attackSteps !== undefined && { steps: attackSteps }),
     ...(attackStepSize !== undefined && { stepSize: attackStepSize }),
@@ -168,6 +175,8 @@ function methodOptionsOf(flags: TrainingFlags): NonNullable<TrainModelOptions["m
     ...(replays !== undefined && { replays }),
     ...(temperature !== undefined && { temperature }),
     ...(mode && { mode }),
+    ...(ablation && { kind: ablation }),
+    ...(ablationSize !== undefined && { size: ablationSize }),
   };
 }
 

@@ -1,6 +1,8 @@
 import type { Classifier, GradientClassifier } from "@casemate/attacks";
+import type { Ablation } from "../ablation/ablation.ts";
 import type { TrainingMethod } from "../training/method.ts";
 import { plainTraining } from "../training/plain-training.ts";
+import { ablationTraining } from "./ablation.ts";
 import { crownIbpTraining } from "./crown-ibp.ts";
 import { distillation } from "./distillation.ts";
 import { ensembleTraining } from "./ensemble.ts";
@@ -32,6 +34,10 @@ export interface MethodOptions {
   readonly mode?: "adversarial-only" | "clean-then-adversarial";
   readonly others?: readonly GradientClassifier[];
   readonly teacher?: Classifier;
+  /** What is left of each sample. */
+  readonly kind?: Ablation["kind"];
+  /** Columns, rows or pixels along a side that are left. */
+  readonly size?: number;
 }
 
 /** A training method as the command lists it. */
@@ -99,6 +105,12 @@ export const trainingMethods = {
     source: "Cohen et al., 2019",
     needsEpsilon: false,
     create: gaussianTraining,
+  },
+  ablation: {
+    summary: "on random columns, rows or blocks of each sample, for certificates against patches",
+    source: "Levine & Feizi, 2020",
+    needsEpsilon: false,
+    create: ablationTraining,
   },
   "smooth-adv": {
     summary: "PGD against the smoothed classifier (SmoothAdv)",

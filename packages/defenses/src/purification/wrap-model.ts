@@ -10,6 +10,7 @@ import {
 } from "@casemate/onnx";
 import { type Shape, sizeOf, tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
+import { FLOATS, outputForm } from "./output-form.ts";
 import type { OutputHardening } from "./output-hardening.ts";
 import type { PictureShape, Purification } from "./purification.ts";
 
@@ -86,9 +87,8 @@ export function purified(
   return graph.Reshape(last, graph.ints([-1, ...inputShape]));
 }
 
-const FLOATS: ReadonlySet<string> = new Set(["float16", "float32", "float64"]);
-
-function pictureOf({ inputShape, layout = "channels-first" }: Pick<WrapOptions, "inputShape" | "layout">): {
+/** How a sample lies as a picture; features that are none are one row of pixels. */
+export function pictureOf({ inputShape, layout = "channels-first" }: Pick<WrapOptions, "inputShape" | "layout">): {
   picture: PictureShape;
   isLast: boolean;
 } {
@@ -106,46 +106,12 @@ function rangeOf({ lower, upper }: Bounds, width: number): number | Float32Array
 }
 
 function withHardening(model: Model, hardenOutput: readonly OutputHardening[], output: WrapOptions["output"]): Model {
-  const declared = model.graph.outputs.find(({ name }) => name === output.name);
-  if (declared?.kind !== "tensor" || !FLOATS.has(declared.dtype) || output.kind === "labels") {
-    const got = declared ? `${declared.kind} of ${output.kind}, ${declared.dtype}` : "no such output";
-    throw new DefenseError(
-      "UNSUPPORTED_MODEL",
-      `output '${output.name}': expected logits or probabilities, got ${got}`,
-    );
-  }
+  const { dtype, ...form } = outputForm(model, output);
   return replaceOutput(model, output.name, (graph, raw) => {
-    const form = forms[output.kind as keyof typeof forms];
     let p = form.toProbabilities(graph, graph.Cast(raw, "float32"));
     for (const { nodes } of hardenOutput) p = nodes(graph, p, output.classes);
     const given = form.fromProbabilities(graph, p);
     const shaped = graph.Reshape(given, graph.op("Shape", [raw], { dtype: "int64" }));
-    return graph.Cast(shaped, declared.dtype);
+    return graph.Cast(shaped, dtype);
   });
 }
-
-interface Form {
-  /** To [batch, classes]. */
-  readonly toProbabilities: (graph: GraphBuilder, raw: Value) => Value;
-  readonly fromProbabilities: (graph: GraphBuilder, p: Value) => Value;
-}
-
-const both = (graph: GraphBuilder, raw: Value): Value => {
-  const p = graph.Reshape(raw, graph.ints([-1, 1]));
-  return graph.Concat([graph.Sub(graph.scalar(1, p), p), p], 1);
-};
-const logarithm = (graph: GraphBuilder, p: Value): Value => graph.Log(graph.Max(p, graph.scalar(SMALLEST, p)));
-const column = (graph: GraphBuilder, x: Value, k: number): Value => graph.Slice(x, [k], [k + 1], [1]);
-
-const forms: Record<Exclude<OutputKind, "labels">, Form> = {
-  logits: { toProbabilities: (graph, z) => graph.Softmax(z, 1), fromProbabilities: logarithm },
-  probabilities: { toProbabilities: (_, p) => p, fromProbabilities: (_, p) => p },
-  logit: {
-    toProbabilities: (graph, z) => both(graph, graph.Sigmoid(z)),
-    fromProbabilities: (graph, p) =>
-      graph.Sub(logarithm(graph, column(graph, p, 1)), logarithm(graph, column(graph, p, 0))),
-  },
-  probability: { toProbabilities: both, fromProbabilities: (graph, p) => column(graph, p, 1) },
-};
-
-const SMALLEST = 1e-12; // what behindOutput of @casemate/attacks takes for 0 too

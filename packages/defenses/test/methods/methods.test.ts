@@ -23,7 +23,7 @@ describe.each(names)("%s", (name) => {
     const method = await made(name);
     const { fed, batch } = await oneStep(method);
     expect(fed.length).toBeGreaterThan(0);
-    if (name === "gaussian" || name === "smooth-adv" || name === "fgsm") return; // noise, and a snippet that does not clip
+    if (["gaussian", "smooth-adv", "fgsm", "ablation"].includes(name)) return; // noise, a snippet without a clip, views
     for (const { data } of fed) {
       for (let i = 0; i < data.length; i++) {
         expect(Math.abs(data[i]! - batch.x.data[i % batch.x.data.length]!)).toBeLessThanOrEqual(EPSILON + 1e-6);
@@ -70,6 +70,20 @@ test("on a linear model the worst point is a whole epsilon against the differenc
   }
 });
 
+test("ablation feeds each sample but for what is hidden, at places that differ", async () => {
+  const { fed, batch } = await oneStep(trainingMethods.ablation.create({ size: 1 }));
+  const left = Array.from(batch.labels, (_, row) => {
+    const kept = [0, 1].filter((j) => fed[0]!.data[2 * row + j] === batch.x.data[2 * row + j]);
+    const hidden = [0, 1].filter((j) => fed[0]!.data[2 * row + j] === 0.5);
+    expect([kept.length, hidden.length]).toEqual([1, 1]);
+    return kept[0];
+  });
+  expect(new Set(left)).toEqual(new Set([0, 1]));
+  await expect(oneStep(trainingMethods.ablation.create({ size: 2 }))).rejects.toThrow(
+    "ablation: expected a whole size",
+  );
+});
+
 test("adversarial weight perturbation takes its step at moved weights, and moves them back", async () => {
   const plain = trainingMethods.plain.create();
   const still = await oneStep(awp(plain, { gamma: 0 }));
@@ -100,6 +114,7 @@ const options: Partial<Record<MethodName, MethodOptions>> = {
   gaussian: { sigma: 0.05 },
   "smooth-adv": { sigma: 0.05 },
   distillation: { temperature: 2 },
+  ablation: { size: 1 },
 };
 
 async function made(name: MethodName): Promise<TrainingMethod> {
