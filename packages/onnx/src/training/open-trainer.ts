@@ -24,6 +24,7 @@ class RuntimeTrainer implements Trainer {
   readonly #firstInput: string | undefined;
   readonly #changing: readonly string[];
   readonly #stepFetches: readonly string[];
+  readonly #averages: ReadonlySet<string>;
 
   constructor(graph: TrainingGraph, session: Session, original: Graph, { wrt = [], seed = 0 }: TrainerOptions) {
     this.#graph = graph;
@@ -32,6 +33,7 @@ class RuntimeTrainer implements Trainer {
     this.#seed = seed;
     this.#firstInput = original.inputs.find(({ name }) => !original.initializers.has(name))?.name;
     this.#changing = [...graph.state.keys()];
+    this.#averages = averagesOf(original);
     this.#stepFetches = [
       graph.logits,
       "loss",
@@ -45,6 +47,7 @@ class RuntimeTrainer implements Trainer {
   async step(feeds: Feeds, rate: number): Promise<TrainingStep> {
     const taken = this.#steps() + 1;
     const results = await this.#session.run(this.#feeds(feeds, rate, taken), this.#stepFetches);
+    for (const name of this.#changing) this.#refuseNoSpread(name, results[`next/${name}`] as Tensor);
     for (const name of this.#changing) this.#set(name, results[`next/${name}`] as Tensor);
     this.state.set(STEPS, steps(taken));
     return {
@@ -107,6 +110,17 @@ class RuntimeTrainer implements Trainer {
     if (this.weights.has(name)) this.weights.set(name, value);
   }
 
+  /** A running variance that is no number comes from a batch with one value per channel, as PyTorch refuses it. */
+  #refuseNoSpread(name: string, { data }: Tensor): void {
+    if (!this.#averages.has(name) || data.every(Number.isFinite)) return;
+    const before = this.state.get(name) as Tensor;
+    if (!before.data.every(Number.isFinite)) return;
+    throw new OnnxError(
+      "SHAPE_MISMATCH",
+      `running average '${name}': expected more than one finite value per channel in a training batch, got one or none`,
+    );
+  }
+
   #steps(): number {
     return Number((this.state.get(STEPS)!.data as BigInt64Array)[0]);
   }
@@ -117,6 +131,11 @@ class RuntimeTrainer implements Trainer {
     const masks = drawMasks(this.#graph.masks, samples, this.#seed, step);
     return { ...current, ...masks, ...this.#graph.scalars(step), rate: tensor([], Float32Array.of(rate)), ...feeds };
   }
+}
+
+/** The running means and variances of batch normalisations. */
+function averagesOf({ nodes }: Graph): ReadonlySet<string> {
+  return new Set(nodes.flatMap(({ op, inputs }) => (op === "BatchNormalization" ? inputs.slice(3, 5) : [])));
 }
 
 /** How many steps were taken, among the state. */

@@ -3,7 +3,8 @@ import type { Graph } from "../model.ts";
 
 /**
  * The initializers that a graph holds as weights: float32 numbers at the places of an operator where weights stand. Constants that a
- * formula is written with (a factor, an epsilon, a bound) are none. Names given by the user are checked and taken as they are.
+ * formula is written with (a factor, an epsilon, a bound) are none, and neither are those before the first layer: the mean and the scale
+ * by which samples are normalised. Names given by the user are checked and taken as they are.
  */
 export function trainableWeights(graph: Graph, names?: readonly string[]): readonly string[] {
   for (const name of names ?? []) {
@@ -11,20 +12,33 @@ export function trainableWeights(graph: Graph, names?: readonly string[]): reado
       throw new OnnxError("SHAPE_MISMATCH", `trainable: expected the name of a weight, got '${name}'`);
     }
   }
-  const found = names ?? [
-    ...new Set(
-      graph.nodes.flatMap(({ op, inputs }) =>
-        (weightInputs[op] ?? []).flatMap((index) => {
-          const name = inputs[index] ?? "";
-          const initializer = graph.initializers.get(name);
-          return initializer?.dtype === "float32" && isWeight(op, initializer.shape) ? [name] : [];
-        }),
-      ),
-    ),
-  ];
+  const found = names ?? weightsOf(graph);
   if (found.length > 0) return found;
   throw new OnnxError("UNSUPPORTED_OPERATOR", "model: expected a weight of float32 to train, got none");
 }
+
+/** In the order of the graph, in which whatever follows from a layer is known when it is met. */
+function weightsOf({ nodes, initializers }: Graph): readonly string[] {
+  const found = new Set<string>();
+  const behindLayers = new Set<string>();
+  for (const { op, inputs, outputs } of nodes) {
+    const isFormula = formulas.has(op);
+    const isBehind = inputs.some((name) => behindLayers.has(name));
+    const weights = (weightInputs[op] ?? []).flatMap((index) => {
+      const name = inputs[index] ?? "";
+      const initializer = initializers.get(name);
+      const isWeight =
+        initializer?.dtype === "float32" && (!isFormula || (isBehind && isMoreThanOne(initializer.shape)));
+      return isWeight ? [name] : [];
+    });
+    for (const name of weights) found.add(name);
+    if (isBehind || (!isFormula && weights.length > 0)) for (const name of outputs) behindLayers.add(name);
+  }
+  return [...found];
+}
+
+/** Operators that formulas are written with as well as layers. */
+const formulas = new Set(["Add", "Mul", "Sub"]);
 
 /** Where an operator has its weights. */
 const weightInputs: Readonly<Record<string, readonly number[]>> = {
@@ -48,7 +62,6 @@ const weightInputs: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** One number that is added or multiplied is a constant of a formula. */
-function isWeight(op: string, shape: readonly number[]): boolean {
-  const isFormula = op === "Add" || op === "Mul" || op === "Sub";
-  return !isFormula || shape.some((extent) => extent > 1);
+function isMoreThanOne(shape: readonly number[]): boolean {
+  return shape.some((extent) => extent > 1);
 }
