@@ -115,11 +115,10 @@ async function boundsFor(
 ): Promise<{ readonly check?: Check; readonly obstacle?: string }> {
   if (subject.kind === "trees") return {}; // trees have their exact row
   if (norm === "l0") return { obstacle: "bounds are for linf, l2 and l1, not for l0" };
-  const epsilon = epsilons.at(-1)!;
   try {
     const verifier = await subject.verifier("ibp", norm);
     await verifier.dispose();
-    if (norm !== "linf" && typeof subject.ball(epsilon).epsilon !== "number") {
+    if (norm !== "linf" && typeof subject.ball(epsilons.at(-1)!).epsilon !== "number") {
       return { obstacle: `features have different ranges, and bounds in ${norm} are for one` };
     }
   } catch (error) {
@@ -128,7 +127,7 @@ async function boundsFor(
   }
   const limits = profile === "thorough" ? { samples: 500, seconds: 120 } : { samples: 50, seconds: 2 };
   const samples = Math.min(subject.samples.length, limits.samples);
-  return { check: certifiedCheck({ norm, epsilon, samples, seed, seconds: limits.seconds }) };
+  return { check: certifiedCheck({ norm, epsilons, samples, seed, seconds: limits.seconds }) };
 }
 
 /** At most so many samples are corrupted, 75 times each, or looked at with a patch. */

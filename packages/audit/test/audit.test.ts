@@ -172,12 +172,26 @@ test("what bounds certify is what geometry says, and what the attacks leave stan
   const { report } = await run("linear.onnx", { profile: "standard", epsilons: [0.2] });
   const { status, metrics, notes } = find(report, "certified");
   expect(status).toBe("completed");
-  expect(metrics).toMatchObject([
+  expect(metrics.slice(0, 3)).toMatchObject([
     { name: "accuracy.certified", count: 2, of: 5 },
     { name: "accuracy.attacked", count: 2, of: 5 },
     { name: "accuracy.undecided", count: 0, of: 5 },
   ]);
-  expect(notes?.[0]).toContain("lies between 2 certified and 2 that no attack broke");
+  expect(notes?.at(-1)).toContain("lies between 2 certified and 2 that no attack broke");
+});
+
+test("the bracket stands at every radius, and only narrows as it grows", async () => {
+  const { report } = await run("linear.onnx", { profile: "standard", epsilons: [0.05, 0.09, 0.2] });
+  const { metrics, notes } = find(report, "certified");
+  const counts = (name: string) =>
+    ["", ".0.09", ".0.05"].map((suffix) => metrics.find((each) => each.name === `accuracy.${name}${suffix}`)?.count);
+  // a linear model: what is certified is what no attack breaks, at each radius
+  expect(counts("certified")).toEqual(counts("attacked"));
+  expect(counts("certified")[0]).toBe(2);
+  const [large, middle, small] = counts("certified") as [number, number, number];
+  expect(large).toBeLessThanOrEqual(middle);
+  expect(middle).toBeLessThanOrEqual(small);
+  expect(notes?.map((note) => note.split(",")[0])).toEqual(["At 0.05", "At 0.09", "At 0.2"]);
 });
 
 test("estimates of robustness are what geometry says", async () => {

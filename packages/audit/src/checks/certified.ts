@@ -7,75 +7,119 @@ import { evasion } from "./taxonomy.ts";
 
 export interface CertifiedOptions {
   readonly norm: "linf" | "l2" | "l1";
-  /** The radius that the verdict is about. */
-  readonly epsilon: number;
+  /** Ascending; the verdict is about the last. */
+  readonly epsilons: readonly number[];
   /** How many samples are bounded. */
   readonly samples: number;
   readonly seed: number;
-  /** Seconds after which what is undecided stays so. */
+  /** Seconds after which what is undecided at the largest radius stays so; the smaller ones share as many. */
   readonly seconds: number;
 }
 
 /** The share of samples that provably keep their class: what bounds robust accuracy from below, as attacks do from above. */
 export function certifiedCheck(options: CertifiedOptions): Check {
-  const { norm, epsilon, samples, seconds } = options;
+  const { norm, epsilons, samples, seconds } = options;
   return {
     id: "certified",
     title: "Certified from below, by linear bounds",
     kind: "accuracy",
     citation: { text: "Zhang et al., 2018 (CROWN)", url: "https://arxiv.org/abs/1811.00866" },
     taxonomy: evasion.gradient,
-    parameters: { norm, epsilon, samples, seconds, methods: "ibp, crown" },
+    parameters: { norm, epsilons: epsilons.join(", "), samples, seconds, methods: "ibp, crown" },
     cost: samples * COST,
     run: (context) => run(context, options),
   };
 }
 
+/** Distances are measured in float32. */
+const ROUNDING = 1 + 1e-6;
+
 /** Estimated forward passes for the bounds of a sample. */
 const COST = 300;
 
+/** From the largest radius down: what is certified there is certified within every smaller one. */
 async function* run(
   { subject, earlier, signal }: CheckContext,
-  { norm, epsilon, samples: count, seed, seconds }: CertifiedOptions,
+  { norm, epsilons, samples: count, seed, seconds }: CertifiedOptions,
 ): AsyncGenerator<CheckProgress, Measurement> {
   const samples = chooseSamples(subject.samples.length, count, seed).map((row) => subject.samples[row]!);
-  const deadline = performance.now() + seconds * 1000;
-  const steps = certify(subject, { norm, epsilon, methods: ["ibp", "crown"], samples, deadline, signal });
-  let next = await steps.next();
-  while (!next.done) {
-    yield { fraction: next.value, queries: 0 };
-    next = await steps.next();
+  const startedAt = performance.now();
+  const descending = [...epsilons].sort((a, b) => b - a);
+  const certified = new Set<number>();
+  const brackets: Bracket[] = [];
+  for (const [round, epsilon] of descending.entries()) {
+    const open = samples.filter((sample) => !certified.has(sample));
+    const deadline = startedAt + seconds * 1000 * (1 + round / Math.max(1, descending.length - 1));
+    const steps = certify(subject, { norm, epsilon, methods: ["ibp", "crown"], samples: open, deadline, signal });
+    let next = await steps.next();
+    while (!next.done) {
+      yield { fraction: (round + next.value) / descending.length, queries: 0 };
+      next = await steps.next();
+    }
+    for (const [row, method] of next.value.entries()) if (method !== undefined) certified.add(open[row]!);
+    brackets.push(bracketAt(epsilon, samples, certified, fallenWithin(epsilon, norm, earlier)));
   }
-  const certificates = next.value;
-  const certified = certificates.filter((method) => method !== undefined).length;
-  const statuses = new Map<number, string>();
+  return {
+    queries: { forward: 0, backward: 0 },
+    metrics: brackets.flatMap((bracket, round) => metricsOf(bracket, round === 0 ? "" : `.${short(bracket.epsilon)}`)),
+    notes: brackets.toReversed().map(noteOf),
+  };
+}
+
+/** What is known of the samples within one radius. */
+interface Bracket {
+  readonly epsilon: number;
+  readonly samples: number;
+  readonly certified: number;
+  /** That no attack broke. */
+  readonly standing: number;
+}
+
+function bracketAt(
+  epsilon: number,
+  samples: readonly number[],
+  certified: ReadonlySet<number>,
+  fallen: ReadonlySet<number>,
+): Bracket {
+  const refuted = samples.filter((sample) => certified.has(sample) && fallen.has(sample));
+  if (refuted.length > 0) {
+    const text = `samples ${refuted.join(", ")} are certified within ${short(epsilon)} and yet were broken: a bug in bounds`;
+    throw new AuditError("CHECK_FAILED", text);
+  }
+  const standing = samples.filter((sample) => !fallen.has(sample)).length;
+  return { epsilon, samples: samples.length, certified: certified.size, standing };
+}
+
+/** Samples that are wrong without any change, or that an attack broke by a change that is known to lie within a radius. */
+function fallenWithin(
+  epsilon: number,
+  norm: CertifiedOptions["norm"],
+  earlier: CheckContext["earlier"],
+): ReadonlySet<number> {
+  const fallen = new Set<number>();
   for (const { samples: outcomes, result } of earlier.values()) {
     if (result.kind !== "attack" || result.attack?.norm !== norm) continue;
     for (const [row, index] of (outcomes?.index ?? []).entries()) {
-      const distance = outcomes!.distance[row];
-      const isInside = distance === null || distance === undefined || distance <= epsilon;
-      if (outcomes!.status[row] === "wrong" || (outcomes!.status[row] === "broken" && isInside)) {
-        statuses.set(index, outcomes!.status[row]!);
-      }
+      const { [row]: status } = outcomes!.status;
+      const distance = outcomes!.distance[row] ?? result.attack.epsilon;
+      if (status === "wrong" || (status === "broken" && distance <= epsilon * ROUNDING)) fallen.add(index);
     }
   }
-  const refuted = samples.filter((sample, row) => certificates[row] !== undefined && statuses.has(sample));
-  if (refuted.length > 0) {
-    throw new AuditError(
-      "CHECK_FAILED",
-      `samples ${refuted.join(", ")} are certified and yet were broken: a bug in bounds`,
-    );
-  }
-  const standing = samples.filter((sample) => !statuses.has(sample)).length;
-  return {
-    queries: { forward: 0, backward: 0 },
-    metrics: [
-      proportion("accuracy.certified", certified, samples.length),
-      proportion("accuracy.attacked", standing, samples.length),
-      proportion("accuracy.undecided", standing - certified, samples.length),
-    ],
-    notes: [
-      `At ${Number(epsilon.toPrecision(6))}, robust accuracy of these ${samples.length} samples lies between ${certified} certified and ${standing} that no attack broke.`,
-    ],
-  };
+  return fallen;
+}
+
+function metricsOf({ samples, certified, standing }: Bracket, suffix: string): Measurement["metrics"] {
+  return [
+    proportion(`accuracy.certified${suffix}`, certified, samples),
+    proportion(`accuracy.attacked${suffix}`, standing, samples),
+    proportion(`accuracy.undecided${suffix}`, standing - certified, samples),
+  ];
+}
+
+function noteOf({ epsilon, samples, certified, standing }: Bracket): string {
+  return `At ${short(epsilon)}, robust accuracy of these ${samples} samples lies between ${certified} certified and ${standing} that no attack broke.`;
+}
+
+function short(epsilon: number): string {
+  return String(Number(epsilon.toPrecision(6)));
 }

@@ -58,6 +58,34 @@ describe.each(networks)("$name", ({ model, shape }) => {
   });
 });
 
+test.each(networks)(
+  "slopes that climb never fall below CROWN, nor above what points show: $name",
+  async ({ model, shape }) => {
+    const classifier = await openClassifier(model, { bounds });
+    const x = pointsOf(shape, SAMPLES);
+    const labels = new Int32Array(SAMPLES); // class 0 for all, so that hardly any is certified and slopes have to climb
+    const ball = { epsilon: 0.15 };
+    const margins = async (method: BoundMethod) => {
+      const verifier = await openVerifier(model, { method, norm: "linf", bounds, threads: 1 });
+      const { data } = await verifier.margins(x, labels, ball);
+      await verifier.dispose();
+      return data;
+    };
+    const [crown, climbed] = [await margins("crown"), await margins("alpha-crown")];
+    const { data } = await classifier.logits(insideBalls(x, ball.epsilon, "linf"));
+    await classifier.dispose();
+    for (const [index, margin] of climbed.entries()) {
+      const [sample, other] = [Math.floor(index / 3), 1 + (index % 3)];
+      const seen = Array.from({ length: POINTS }, (_, point) => {
+        const row = 4 * (sample * POINTS + point);
+        return data[row]! - data[row + other]!;
+      });
+      expect(margin).toBeGreaterThanOrEqual(crown[index]!);
+      expect(margin).toBeLessThanOrEqual(Math.min(...seen));
+    }
+  },
+);
+
 const attacks: readonly Attack[] = [
   fgsm(),
   pgd({ steps: 10 }),

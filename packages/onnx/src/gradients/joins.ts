@@ -70,7 +70,9 @@ function spread(
       const lone = padAxis(graph, graph.Unsqueeze(spaced, [axis + 1]), axis + 1, 0, stride - 1);
       const extent = shape[axis]!;
       shape[axis] = typeof extent === "number" ? extent * stride : graph.Mul(extent, graph.ints([stride]));
-      spaced = graph.Reshape(lone, listOf(graph, shape));
+      // axes before this one are copied from the gradient itself, which may have more rows than the value (bounds carry several)
+      const before = shape.map((each, place) => (place < axis ? 0 : each));
+      spaced = graph.Reshape(lone, listOf(graph, before));
     }
   }
   return spaced;
