@@ -1,19 +1,15 @@
 import { ScanError } from "../../errors.ts";
 import type { Rule } from "../../rule.ts";
 import type { Source } from "../../sources/source.ts";
-import { textOf } from "./describe.ts";
-import { type Global, globalOf } from "./globals.ts";
+import { Calls, LONGEST_NAME } from "./calls.ts";
 import { KIND, Values } from "./growing.ts";
 import { OP } from "./opcodes.ts";
 import { pickleRules } from "./rules.ts";
-import { HUGE_WEIGHT, Tuples } from "./tuples.ts";
+import { HUGE_WEIGHT } from "./tuples.ts";
 import { Window } from "./window.ts";
 
 const DENSE_MEMO = 2 ** 24;
-const LONGEST_NAME = 4096;
 const NESTED_AT_MOST = 1000;
-/** Instances keep their global's index below this. Above it, harmless ones keep where their first argument stands, others their arguments. */
-const GLOBALS_AT_MOST = 65_536;
 
 /** What the machine tells while it runs. */
 export interface MachineEvents {
@@ -43,23 +39,21 @@ export class Machine {
   readonly #marks: number[] = [];
   readonly #memo = new Values();
   readonly #sparse = new Map<number, { readonly kind: number; readonly value: number }>();
-  readonly #tuples = new Tuples();
-  readonly #globals: Global[] = [];
-  readonly #indexOf = new Map<string, number>();
+  readonly #calls: Calls;
   readonly #embedded: Embedded[] = [];
   #memoized = 0;
   /** Height of the stack at the last mark: nothing below can be reached. */
   #floor = 0;
-  #imports = 0;
 
   constructor(source: Source, events: MachineEvents) {
     this.#window = new Window(source);
     this.#events = events;
+    this.#calls = new Calls(this.#window, events);
   }
 
   /** Imports so far, whether harmless or not. */
   get imports(): number {
-    return this.#imports;
+    return this.#calls.imports;
   }
 
   get embedded(): readonly Embedded[] {
@@ -256,7 +250,7 @@ export class Machine {
           stack.push(KIND.container, here);
           break;
         case OP.EMPTY_TUPLE:
-          stack.push(KIND.tuple, this.#tuples.add(stack, 0));
+          stack.push(KIND.tuple, this.#calls.tuples.add(stack, 0));
           break;
         case OP.TUPLE:
           this.#makeTuple(stack.length - this.#popMark(here), here);
@@ -316,18 +310,18 @@ export class Machine {
         case OP.INST: {
           const index = this.#importLines(here);
           const mark = this.#popMark(here);
-          const items = this.#tuples.add(stack, stack.length - mark);
+          const items = this.#calls.tuples.add(stack, stack.length - mark);
           stack.length = mark;
-          this.#call(KIND.global, index.global, KIND.tuple, items, here, "INST");
+          this.#calls.call(stack, KIND.global, index.global, KIND.tuple, items, here, "INST");
           at = index.next - base;
           break;
         }
         case OP.STACK_GLOBAL: {
           this.#requireDepth(2, here);
           stack.length -= 2;
-          const module = this.#textAt(stack.kinds[stack.length]!, stack.data[stack.length]!);
-          const name = this.#textAt(stack.kinds[stack.length + 1]!, stack.data[stack.length + 1]!);
-          stack.push(KIND.global, this.#import(module, name, here, "STACK_GLOBAL"));
+          const module = this.#calls.textAt(stack.kinds[stack.length]!, stack.data[stack.length]!);
+          const name = this.#calls.textAt(stack.kinds[stack.length + 1]!, stack.data[stack.length + 1]!);
+          stack.push(KIND.global, this.#calls.import(module, name, here, "STACK_GLOBAL"));
           break;
         }
         case OP.EXT1:
@@ -336,7 +330,7 @@ export class Machine {
           const width = opcode === OP.EXT1 ? 1 : opcode === OP.EXT2 ? 2 : 4;
           need(bytes, at, width, here);
           const code = width === 1 ? bytes[at]! : width === 2 ? view.getUint16(at, true) : view.getInt32(at, true);
-          this.#imports++;
+          this.#calls.imports++;
           this.#report(pickleRules.extension, `imports extension ${code}`, here, `EXT${width}`);
           stack.push(KIND.other, 0);
           at += width;
@@ -362,9 +356,9 @@ export class Machine {
           if (stack.length <= mark) throw new ScanError("MALFORMED", `byte ${here}: OBJ without a class`);
           const kind = stack.kinds[mark]!;
           const value = stack.data[mark]!;
-          const items = this.#tuples.add(stack, stack.length - mark - 1);
+          const items = this.#calls.tuples.add(stack, stack.length - mark - 1);
           stack.length = mark;
-          this.#call(kind, value, KIND.tuple, items, here, "OBJ");
+          this.#calls.call(stack, kind, value, KIND.tuple, items, here, "OBJ");
           break;
         }
         case OP.BUILD: {
@@ -456,10 +450,10 @@ export class Machine {
   }
 
   #makeTuple(count: number, here: number): void {
-    const tuple = this.#tuples.add(this.#stack, count);
+    const tuple = this.#calls.tuples.add(this.#stack, count);
     this.#stack.length -= count;
     this.#stack.push(KIND.tuple, tuple);
-    if (this.#tuples.weight(tuple) > HUGE_WEIGHT) {
+    if (this.#calls.tuples.weight(tuple) > HUGE_WEIGHT) {
       this.#report(pickleRules.expansion, "a tuple that becomes more than 4 billion values", here, "TUPLE");
     }
   }
@@ -503,37 +497,7 @@ export class Machine {
         `byte ${here}: expected a module and a name, got ${JSON.stringify(`${module} ${name}`.slice(0, 80))}`,
       );
     }
-    return { global: this.#import(module, name, here, "GLOBAL"), next: second + 1 };
-  }
-
-  #import(module: string | undefined, name: string | undefined, here: number, opcode: string): number {
-    this.#imports++;
-    const key = `${module ?? "?"}\n${name ?? "?"}`;
-    let index = this.#indexOf.get(key);
-    const isResolved = module !== undefined && name !== undefined;
-    if (!isResolved) {
-      this.#report(
-        pickleRules["unresolved-global"],
-        `imports ${module ?? "(computed)"}.${name ?? "(computed)"}`,
-        here,
-        opcode,
-      );
-    }
-    if (index === undefined) {
-      index = this.#globals.length;
-      if (index >= GLOBALS_AT_MOST)
-        throw new ScanError("LIMIT_EXCEEDED", `byte ${here}: more than ${GLOBALS_AT_MOST} imports`);
-      const rule = pickleRules["unresolved-global"];
-      this.#globals.push(
-        isResolved
-          ? globalOf(module, name)
-          : { module: "?", name: "?", full: "(computed)", whenImported: rule, whenCalled: rule },
-      );
-      this.#indexOf.set(key, index);
-    }
-    const { whenImported, full } = this.#globals[index]!;
-    if (whenImported && isResolved) this.#report(whenImported, `imports ${full}`, here, opcode);
-    return index;
+    return { global: this.#calls.import(module, name, here, "GLOBAL"), next: second + 1 };
   }
 
   /** Calls what lies just above the stack's end, with the value after it as arguments. */
@@ -541,124 +505,32 @@ export class Machine {
     const stack = this.#stack;
     const { length } = stack;
     const at = length + argumentsAt;
-    this.#call(stack.kinds[length]!, stack.data[length]!, stack.kinds[at]!, stack.data[at]!, here, opcode);
-  }
-
-  #call(
-    kind: number,
-    value: number,
-    argumentsKind: number,
-    argumentsValue: number,
-    here: number,
-    opcode: string,
-  ): void {
-    const stack = this.#stack;
-    if (kind === KIND.global) {
-      const { whenCalled, full } = this.#globals[value]!;
-      if (whenCalled) {
-        const given = argumentsKind === KIND.tuple ? this.#describe(KIND.tuple, argumentsValue, 0) : "(…)";
-        this.#report(
-          this.#ruleOfCall(whenCalled, argumentsKind, argumentsValue),
-          `calls ${full}${given}`,
-          here,
-          opcode,
-        );
-      }
-      const kept = whenCalled
-        ? this.#argumentsOf(argumentsKind, argumentsValue)
-        : this.#firstText(argumentsKind, argumentsValue);
-      stack.push(KIND.instance, value + GLOBALS_AT_MOST * (1 + kept));
-      return;
-    }
-    const what = this.#describe(kind, value, 0);
-    const given = argumentsKind === KIND.tuple ? this.#describe(KIND.tuple, argumentsValue, 0) : "(…)";
-    this.#report(pickleRules["indirect-call"], `calls ${what}${given}`, here, opcode);
-    stack.push(KIND.other, 0);
-  }
-
-  /** The number of the tuple of arguments; -1 if there is none. */
-  #argumentsOf(kind: number, tuple: number): number {
-    return kind === KIND.tuple ? tuple : -1;
-  }
-
-  /** Where the first argument of a call stands, if it is text; -1 if not. */
-  #firstText(kind: number, tuple: number): number {
-    return kind === KIND.tuple ? this.#tuples.firstText(tuple) : -1;
-  }
-
-  /** A trampoline onto something dangerous, or by a name with underscores, runs code itself. */
-  #ruleOfCall(rule: Rule, kind: number, tuple: number): Rule {
-    if (rule !== pickleRules.trampoline || kind !== KIND.tuple) return rule;
-    const isGrave = this.#tuples
-      .items(tuple)
-      .some(
-        (item) =>
-          (item.kind === KIND.global && this.#globals[item.value]!.whenImported !== undefined) ||
-          (item.kind === KIND.text &&
-            /__|system|popen|exec|eval|import|spawn/.test(this.#textAt(KIND.text, item.value) ?? "")),
-      );
-    return isGrave ? pickleRules["dangerous-call"] : rule;
+    this.#calls.call(stack, stack.kinds[length]!, stack.data[length]!, stack.kinds[at]!, stack.data[at]!, here, opcode);
   }
 
   #build(stateKind: number, state: number, here: number, next: number): number {
     const kind = this.#stack.kinds[this.#stack.length - 1]!;
     const value = this.#stack.data[this.#stack.length - 1]!;
     if (kind === KIND.global) {
-      this.#report(pickleRules["rewrites-callable"], `sets attributes of ${this.#globals[value]!.full}`, here, "BUILD");
+      this.#report(
+        pickleRules["rewrites-callable"],
+        `sets attributes of ${this.#calls.globalAt(value).full}`,
+        here,
+        "BUILD",
+      );
     }
     if (kind !== KIND.instance || !this.#events.built) return 0;
     const begun = stateKind === KIND.container ? state : here;
     const recall = (index: number) => this.#recall(index);
-    return this.#events.built(this.#globals[value % GLOBALS_AT_MOST]!.full, begun, next, recall);
+    return this.#events.built(this.#calls.globalAt(value).full, begun, next, recall);
   }
 
   #recall(index: number): string | undefined {
     const kind = this.#kindInMemo(index);
     if (kind === undefined || index >= DENSE_MEMO) return undefined;
     const value = this.#memo.data[index]!;
-    if (kind !== KIND.instance) return this.#textAt(kind, value);
-    const offset = Math.floor(value / GLOBALS_AT_MOST) - 1;
-    return offset < 0 || this.#globals[value % GLOBALS_AT_MOST]!.whenCalled
-      ? undefined
-      : this.#textAt(KIND.text, offset);
-  }
-
-  /** Text of a value, read anew from its opcode; undefined if it is none. */
-  #textAt(kind: number, offset: number): string | undefined {
-    return kind === KIND.text || kind === KIND.bytes ? textOf(this.#window, offset, LONGEST_NAME) : undefined;
-  }
-
-  /** A value as Python would write it, shortened. */
-  #describe(kind: number, value: number, depth: number): string {
-    switch (kind) {
-      case KIND.text:
-        return JSON.stringify(this.#textAt(kind, value)?.slice(0, 120));
-      case KIND.bytes:
-        return `b${JSON.stringify(this.#textAt(kind, value)?.slice(0, 60))}`;
-      case KIND.integer:
-        return String(value);
-      case KIND.global:
-        return this.#globals[value]!.full;
-      case KIND.instance:
-        return this.#describeCall(value, depth);
-      case KIND.tuple:
-        if (depth > 3) return "(…)";
-        return `(${this.#tuples
-          .items(value)
-          .slice(0, 8)
-          .map((item) => this.#describe(item.kind, item.value, depth + 1))
-          .join(", ")})`;
-      default:
-        return "…";
-    }
-  }
-
-  /** An earlier call with what it was given, as far as that is kept. */
-  #describeCall(value: number, depth: number): string {
-    const { full, whenCalled } = this.#globals[value % GLOBALS_AT_MOST]!;
-    const tuple = Math.floor(value / GLOBALS_AT_MOST) - 1;
-    if (!whenCalled || tuple < 0 || depth > 3) return `${full}(…)`;
-    return `${full}${this.#describe(KIND.tuple, tuple, depth + 1)}`;
+    if (kind !== KIND.instance) return this.#calls.textAt(kind, value);
+    return this.#calls.firstArgument(value);
   }
 
   /** Remembers bytes that begin like a pickle, an archive, a program or compiled code. */
