@@ -2,6 +2,8 @@ import {
   type Attack,
   apgdCe,
   apgdDlr,
+  ddn,
+  fmn,
   type GradientClassifier,
   l1,
   l2,
@@ -23,7 +25,7 @@ const methods: readonly BoundMethod[] = ["ibp", "deepz", "crown", "alpha-crown"]
 const norms = { linf, l2, l1 } as const;
 type Norm = keyof typeof norms;
 const MARGIN = 1e-5;
-const LEVELS = 8;
+const OCTAVES = 5;
 
 const attacks: readonly Attack[] = [
   pgd({ steps: 20 }),
@@ -31,26 +33,33 @@ const attacks: readonly Attack[] = [
   apgdCe({ steps: 20 }),
   apgdDlr({ steps: 20 }),
   square({ queries: 100 }),
+  ddn({ steps: 50 }),
+  fmn({ steps: 50 }),
 ];
 /** Starts of each attack, as they are counted. */
-const STARTS = [1, 3, 1, 1, 1];
+const STARTS = [1, 3, 1, 1, 1, 1, 1];
+
+interface Grid {
+  readonly smallest: number;
+  readonly levels: number;
+}
 
 let tries = 0;
 afterAll(() => console.log(`${tries} attack tries on certified samples`));
 
-/** Attacks every sample at 0.999 of the largest radius, of eight between `smallest` and 32 times that, at which it is certified. */
+/** Attacks every sample at 0.999 of the largest radius, of `levels` between `smallest` and 32 times that, at which it is certified. */
 async function attackCertified(
   model: Model,
   x: Tensor,
   norm: Norm,
   method: BoundMethod,
-  smallest: number,
+  { smallest, levels }: Grid,
 ): Promise<number> {
   const classifier = await openClassifier(model, { bounds });
   const verifier = await openVerifier(model, { method, norm, bounds, threads: 1 });
   try {
     const labels = await predictions(classifier, x);
-    const radii = await certifiedRadii(verifier, x, labels, smallest);
+    const radii = await certifiedRadii(verifier, x, labels, { smallest, levels });
     let broken = 0;
     for (const radius of new Set(radii.filter((each) => each > 0))) {
       const rows = radii.flatMap((each, row) => (each === radius ? [row] : []));
@@ -89,11 +98,11 @@ async function certifiedRadii(
   verifier: Verifier,
   x: Tensor,
   labels: readonly number[],
-  smallest: number,
+  { smallest, levels }: Grid,
 ): Promise<readonly number[]> {
   const radii = new Array<number>(labels.length).fill(0);
-  for (let level = 0; level < LEVELS; level++) {
-    const epsilon = smallest * 2 ** ((5 * level) / (LEVELS - 1));
+  for (let level = 0; level < levels; level++) {
+    const epsilon = smallest * 2 ** ((OCTAVES * level) / (levels - 1));
     const { data, shape } = await verifier.margins(x, labels, { epsilon });
     for (const row of labels.keys()) {
       const least = Math.min(...data.subarray(row * shape[1]!, (row + 1) * shape[1]!));
@@ -106,8 +115,8 @@ async function certifiedRadii(
 for (const norm of ["linf", "l2", "l1"] as const) {
   test.each(networks)(`nothing breaks what is certified of "$name" in ${norm}`, async ({ model, shape }) => {
     for (const method of methods) {
-      const smallest = norm === "linf" ? 0.01 : 0.02;
-      expect(await attackCertified(model, pointsOf(shape, 24, 11), norm, method, smallest), method).toBe(0);
+      const grid = { smallest: norm === "linf" ? 0.01 : 0.02, levels: 31 };
+      expect(await attackCertified(model, pointsOf(shape, 24, 11), norm, method, grid), method).toBe(0);
     }
   });
 }
@@ -119,9 +128,8 @@ test.each(["mnist-standard", "mnist-robust"])("nothing breaks what is certified 
   const values = Float32Array.from(x!.data as Uint8Array, (each) => each / 255);
   const samples = tensor([100, 1, 28, 28], values.slice(0, 100 * 784));
   for (const method of methods) {
-    expect(await attackCertified(model, samples, "linf", method, name === "mnist-robust" ? 0.004 : 0.001), method).toBe(
-      0,
-    );
+    const grid = { smallest: name === "mnist-robust" ? 0.004 : 0.001, levels: 8 };
+    expect(await attackCertified(model, samples, "linf", method, grid), method).toBe(0);
   }
 });
 
