@@ -62,7 +62,7 @@ async function* run(
   return {
     queries: { forward: 0, backward: 0 },
     metrics: brackets.flatMap((bracket, round) => metricsOf(bracket, round === 0 ? "" : `.${short(bracket.epsilon)}`)),
-    notes: brackets.toReversed().map(noteOf),
+    notes: [noteOf(brackets)],
   };
 }
 
@@ -116,8 +116,12 @@ function metricsOf({ samples, certified, standing }: Bracket, suffix: string): M
   ];
 }
 
-function noteOf({ epsilon, samples, certified, standing }: Bracket): string {
-  return `At ${short(epsilon)}, robust accuracy of these ${samples} samples lies between ${certified} certified and ${standing} that no attack broke.`;
+/** The bracket at the main radius in words, the others in figures, from the smallest. */
+function noteOf([main, ...smaller]: readonly Bracket[]): string {
+  const { epsilon, samples, certified, standing } = main!;
+  const sentence = `At ${short(epsilon)}, robust accuracy of these ${samples} samples lies between ${certified} certified and ${standing} that no attack broke`;
+  const others = smaller.toReversed().map((each) => `at ${short(each.epsilon)} ${each.certified} to ${each.standing}`);
+  return `${[sentence, ...(others.length > 0 ? [others.join(", ")] : [])].join("; ")}.`;
 }
 
 function short(epsilon: number): string {
