@@ -14,6 +14,7 @@ export { boundsOf, mutableMask } from "./input-bounds.ts";
 export { inspectModel } from "./inspect-model.ts";
 export { renderJunit } from "./junit.ts";
 export type { Accuracy, PairedAccuracy } from "./measure-robustness.ts";
+export type { ArchitectureName, NewNetwork } from "./new-network.ts";
 export type { AuditOptions, SubjectSpec } from "./options.ts";
 export { renderHtml, type WrittenReports, writeReports } from "./output.ts";
 export { auditInChild, type ChildOptions } from "./parent/audit-in-child.ts";
@@ -34,7 +35,6 @@ export {
   smoothModel,
 } from "./smooth-model.ts";
 export {
-  type ArchitectureName,
   type TrainedModel,
   type TrainingReport,
   type TrainModelEvent,

@@ -1,15 +1,13 @@
 import { type OnnxClassifier, openClassifier, threats } from "@casemate/attacks";
 import {
   awp,
-  cnn,
   type LabelledSamples,
   type MethodName,
   type MethodOptions,
-  mlp,
-  resNet,
   type TrainingEvent,
   type TrainingResult,
   type TrainOptions,
+  takesTokens,
   train,
   trainingMethods,
 } from "@casemate/defenses";
@@ -17,23 +15,22 @@ import { encodeModel, type Model } from "@casemate/onnx";
 import { attackSpaceOf } from "./attack-space.ts";
 import { classifierOptionsOf } from "./classifier-options.ts";
 import { contractFor } from "./contract-file.ts";
-import { draftContract } from "./draft-contract.ts";
 import { AuditError } from "./errors.ts";
 import { constraintsOf } from "./feature-rules.ts";
 import { mutableMask } from "./input-bounds.ts";
 import { openModel } from "./inspect-model.ts";
 import { measureRobustness, type PairedAccuracy, pairedAccuracy, type Robustness } from "./measure-robustness.ts";
+import { type NewNetwork, newNetwork } from "./new-network.ts";
 import type { DataReport } from "./report.ts";
 import { openSamples, readSamples } from "./samples.ts";
 import type { Contract } from "./schemas/contract.ts";
 import { version } from "./version.ts";
 
-export type ArchitectureName = "mlp" | "cnn" | "resnet";
-
 /** What to train, on what, and how. */
 export interface TrainModelOptions {
   /** An .onnx file to start from, or a network to begin anew with. */
-  readonly subject: { readonly model: string } | { readonly architecture: ArchitectureName };
+  readonly subject: { readonly model: string } | NewNetwork;
+  /** Of the model; of a new one, what it says of features, ranges and classes holds. */
   readonly contract?: string;
   readonly data: string;
   readonly validation?: string;
@@ -194,9 +191,7 @@ interface OpenData {
 async function open(options: TrainModelOptions): Promise<OpenTraining> {
   const { subject, data, loop } = options;
   const assumptions: string[] = [];
-  const { model, contract } = await ("model" in subject
-    ? fromFile(subject.model)
-    : fromArchitecture(subject.architecture));
+  const { model, contract } = await ("model" in subject ? fromFile(subject.model) : anew(subject));
   const opening = async (path: string | undefined): Promise<OpenData | undefined> => {
     if (path === undefined) return undefined;
     const { x, labels, report, assumptions: assumed } = await openSamples(path, contract, readSamples);
@@ -217,6 +212,7 @@ async function open(options: TrainModelOptions): Promise<OpenTraining> {
   const mask = mutableMask(input);
   const constraints = constraintsOf(input, undefined);
   assumptions.push(...space.assumptions);
+  if (takesTokens(model)) assumptions.push(TOKENS);
   return {
     model,
     contract,
@@ -245,18 +241,15 @@ async function open(options: TrainModelOptions): Promise<OpenTraining> {
     return { model: found, contract: given.contract };
   }
 
-  async function fromArchitecture(name: ArchitectureName) {
-    const sample = await readSamples(data);
-    const classes = sample.labelNames?.length ?? Math.max(...sample.labels) + 1;
-    const inputShape = sample.x.shape.slice(1);
-    const built = { mlp, cnn, resnet: resNet }[name]({ inputShape, classes, seed: loop.seed ?? 0 });
-    const isBytes = sample.sourceDtype === "uint8";
-    const draft = draftContract(
-      built,
-      isBytes ? { ...sample, range: { lower: 0, upper: 1 }, sourceDtype: "float32" } : sample,
-    );
-    assumptions.push(...draft.inferred);
-    return { model: built, contract: draft.contract };
+  async function anew(network: NewNetwork) {
+    const { contract: given } = options;
+    const made = await newNetwork(network, {
+      data,
+      seed: loop.seed ?? 0,
+      ...(given !== undefined && { contract: given }),
+    });
+    assumptions.push(...made.inferred);
+    return made;
   }
 }
 
@@ -281,6 +274,9 @@ async function* evaluated(
     await classifier.dispose();
   }
 }
+
+const TOKENS =
+  "The input takes tokens, which have no ball around them: the best epoch is chosen by clean accuracy only, and nothing is attacked.";
 
 /** Settings as a report states them. */
 function withoutSignal({ signal: _, ...settings }: TrainModelOptions["loop"]): Readonly<Record<string, unknown>> {

@@ -2,11 +2,13 @@ import { type ArchitectureName, AuditError } from "@casemate/audit";
 import { Command, Option } from "commander";
 import type { Console } from "../console.ts";
 import type { ExitCode } from "../exit-code.ts";
+import { wholeNumber } from "./options.ts";
 import { runTraining } from "./run-training.ts";
 import { addTrainingOptions, type TrainingFlags, trainModelOptionsOf } from "./training-flags.ts";
 
 interface TrainFlags extends TrainingFlags {
   readonly architecture?: ArchitectureName;
+  readonly vocabulary?: number;
 }
 
 /** `casemate train`: trains an ONNX classifier, or a new one from random weights. */
@@ -14,7 +16,14 @@ export function trainCommand(console: Console, finish: (code: ExitCode) => void)
   const command = new Command("train")
     .description("Train an ONNX classifier further, or a new one from random weights.")
     .argument("[model]", "an .onnx file to go on from")
-    .addOption(new Option("--architecture <name>", "begin anew with this network").choices(["mlp", "cnn", "resnet"]));
+    .addOption(
+      new Option("--architecture <name>", "begin anew with this network").choices(["mlp", "cnn", "resnet", "text-cnn"]),
+    )
+    .option(
+      "--vocabulary <n>",
+      "tokens that text-cnn knows (default: one more than the largest in the data)",
+      wholeNumber(1),
+    );
   return addTrainingOptions(command, "plain")
     .addHelpText("after", EXAMPLES)
     .action(async (model: string | undefined, flags: TrainFlags) => {
@@ -24,9 +33,10 @@ export function trainCommand(console: Console, finish: (code: ExitCode) => void)
     });
 }
 
-function subjectOf(model: string | undefined, { architecture }: TrainFlags) {
-  if (model !== undefined && architecture === undefined) return { model };
-  if (model === undefined && architecture !== undefined) return { architecture };
+function subjectOf(model: string | undefined, { architecture, vocabulary }: TrainFlags) {
+  if (model !== undefined && architecture === undefined && vocabulary === undefined) return { model };
+  if (model === undefined && architecture !== undefined)
+    return { architecture, ...(vocabulary !== undefined && { vocabulary }) };
   throw new AuditError(
     "INVALID_OPTION",
     "expected a model to go on from, or an --architecture to begin with: one of the two",

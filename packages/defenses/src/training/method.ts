@@ -17,6 +17,8 @@ export interface TrainingMethod {
   loss(classes: number): LossSubgraph;
   /** The graph whose weights are trained, where that is not the model itself: the same initializers, other outputs. */
   graph?(model: Model): Promise<Model>;
+  /** Whether it trains on samples as they are, so that they can be tokens too. */
+  readonly leavesSamples?: boolean;
   /** Whether each step also returns the gradient with respect to the input. */
   readonly needsInputGradient?: boolean;
   /** One batch: finds the examples and takes one or more steps of the optimiser. Returns the loss of each row it last descended. */

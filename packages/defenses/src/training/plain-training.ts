@@ -7,6 +7,7 @@ export function plainTraining(): TrainingMethod {
     name: "plain",
     source: "https://en.wikipedia.org/wiki/Cross-entropy",
     loss: crossEntropy,
+    leavesSamples: true,
     async step({ x, targets }, { trainer, input, rate }) {
       const { loss } = await trainer.step({ [input]: x, targets }, rate);
       return loss;

@@ -4,6 +4,7 @@ import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
 import { moveAverage } from "./averaging.ts";
 import type { Checkpoint, Position } from "./checkpoint.ts";
+import { refuseMovingTokens, withFloatInput } from "./float-input.ts";
 import { unfrozen } from "./freezing.ts";
 import type { Batch, TrainingState } from "./method.ts";
 import { mixed } from "./mixing.ts";
@@ -14,7 +15,9 @@ import type { Settings } from "./train-options.ts";
 import { type LabelledSamples, rowsOf, type Validation, validate } from "./validate.ts";
 
 /** Compiles the training of a model. Throws a DefenseError for one that cannot be trained, or labels that it has no class for. */
-export async function openTraining(model: Model, data: LabelledSamples, settings: Settings): Promise<TrainingSession> {
+export async function openTraining(given: Model, data: LabelledSamples, settings: Settings): Promise<TrainingSession> {
+  refuseMovingTokens(given, settings);
+  const model = withFloatInput(given);
   const keep = [...model.graph.initializers.keys()];
   const forward = await forwardModel(model, settings.classifier, keep);
   if (forward.fixedBatch !== undefined) {
@@ -41,7 +44,7 @@ export async function openTraining(model: Model, data: LabelledSamples, settings
     seed: settings.seed,
   });
   const classifier = await openClassifier(model, { ...settings.classifier, weights: trainer.weights });
-  return new TrainingSession(model, data, settings, trainer, classifier, forward.input.name);
+  return new TrainingSession(given, data, settings, trainer, classifier, forward.input.name);
 }
 
 function refuseForeignLabels(labels: Int32Array, classes: number): void {
