@@ -51,11 +51,15 @@ export interface TrainingFlags {
 
 /** Declares them. */
 export function addTrainingOptions(command: Command, method: MethodName): Command {
+  const isPlain = method === "plain";
   const atLeast0 = (text: string) => (Number(text) === 0 ? 0 : numberUpTo(1)(text));
   return command
     .option("--data <path>", "samples to train on: .npz, .csv, .jsonl, or a folder of pictures")
     .option("--validation <path>", "samples that choose the best epoch (default: a tenth of the data is held out)")
-    .option("--contract <file>", "contract of the model (default: <model>.contract.json beside it)")
+    .option(
+      "--contract <file>",
+      "contract of the model (default: <model>.contract.json beside it); of a new one, its features, ranges and classes",
+    )
     .addOption(
       new Option("--method <name>", "how it is trained: see casemate harden --list")
         .choices(Object.keys(trainingMethods))
@@ -65,7 +69,7 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
       new Option("--norm <name>", "how perturbations are measured").choices(["linf", "l2", "l1"]).default("linf"),
     )
     .option("--epsilon <radius>", "of the ball that is trained against, such as 0.3 or 8/255", parseEpsilons)
-    .option("--ramp <share>", "of the training over which epsilon rises from 0", atLeast0, 0.4)
+    .option("--ramp <share>", "of the training over which epsilon rises from 0", atLeast0, 0.33)
     .option("--attack-steps <n>", "steps of the attack on each batch", wholeNumber(1))
     .option("--attack-step-size <share>", "length of one, in units of epsilon", numberUpTo(100))
     .option("--beta <weight>", "of robustness against accuracy, for trades and mart", numberUpTo(1000))
@@ -81,19 +85,21 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--awp <gamma>", "perturb the weights too, by this share of each layer's norm", numberUpTo(1))
     .option("--with <models>", "other .onnx files to make examples with, for ensemble", parseNames)
     .option("--teacher <model>", "an .onnx file to learn from, for distillation")
-    .option("--epochs <n>", "times through the data", wholeNumber(1), method === "plain" ? 15 : 30)
-    .option("--batch-size <n>", "samples in a step", wholeNumber(1), 100)
+    .option("--epochs <n>", "times through the data", wholeNumber(1), isPlain ? 15 : 30)
+    .option("--batch-size <n>", "samples in a step", wholeNumber(1), isPlain ? 100 : 50)
     .addOption(
       new Option("--optimizer <name>", "what takes the steps")
         .choices(["sgd", "adam", "adamw"])
-        .default(method === "plain" ? "adamw" : "adam"),
+        .default(isPlain ? "adamw" : "adam"),
     )
     .option("--momentum <share>", "of sgd", atLeast0, 0.9)
     .option("--nesterov", "sgd with Nesterov's momentum")
-    .option("--weight-decay <factor>", "of the optimiser", numberUpTo(10), ...(method === "plain" ? [0.1] : []))
+    .option("--weight-decay <factor>", "of the optimiser", numberUpTo(10), ...(isPlain ? [0.1] : []))
     .option("--learning-rate <rate>", "the largest of the schedule", numberUpTo(1000), 0.002)
     .addOption(
-      new Option("--schedule <name>", "how the learning rate goes").choices(Object.keys(schedules)).default("cosine"),
+      new Option("--schedule <name>", "how the learning rate goes")
+        .choices(Object.keys(schedules))
+        .default(isPlain ? "cosine" : "one-cycle"),
     )
     .option("--warm-up <share>", "of the training over which the learning rate rises from 0", atLeast0, 0.1)
     .option("--label-smoothing <share>", "of probability that is spread over all classes", atLeast0, 0)
