@@ -1,14 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeNpz } from "@casemate/data";
-import { writeModel } from "@casemate/onnx";
+import { type Model, writeModel } from "@casemate/onnx";
 import { tensor } from "@casemate/tensor";
 import { accuracy } from "./evaluate.ts";
 import { paintFaces } from "./face.ts";
 import { encodePng, enlarge, gridOf } from "./grid.ts";
 import { frontal } from "./homography.ts";
 import { daylight } from "./light.ts";
-import { classifierWith, type Weights } from "./network.ts";
+import { network } from "./network.ts";
 import { renderSign } from "./render.ts";
 import { drawScene, SIZE, streams } from "./scene.ts";
 import { signs } from "./signs.ts";
@@ -19,13 +19,12 @@ import { train } from "./train.ts";
 const folder = join(import.meta.dirname, "..");
 
 let loss = 0;
-let weights: Weights = new Map();
+let model: Model = network(signs.length, 0);
 for await (const training of train()) {
   loss = training.step === 0 ? training.loss : 0.98 * loss + 0.02 * training.loss;
-  weights = training.weights;
   if (training.step % 100 === 99) console.log(`step ${training.step + 1}: loss ${loss.toFixed(3)}`);
+  model = training.model();
 }
-const model = classifierWith(weights, signs.length);
 await writeModel(model, join(folder, "signs.onnx"));
 
 const { x, y } = drawTestSet();

@@ -1,20 +1,17 @@
 import { GraphBuilder, type Model, tensorInitializer, type Value } from "@casemate/onnx";
 import { fillNormal, type Shape, sizeOf, type Tensor, tensor } from "@casemate/tensor";
 
-/** The numbers that training changes, by name. */
-export type Weights = ReadonlyMap<string, Tensor>;
-
 /**
- * The classifier without its numbers, which are inputs of the graph beside `image` [batch, 3, 32, 32], so that one session
- * serves every step of training: three convolutions that each see half as fine as the one before, then two dense layers.
+ * The classifier with the numbers that training begins with; its one input is `image` [batch, 3, 32, 32]: three convolutions that
+ * each see half as fine as the one before, then two dense layers.
  */
-export function network(classes: number): { readonly model: Model; readonly shapes: ReadonlyMap<string, Shape> } {
+export function network(classes: number, seed: number): Model {
   const graph = new GraphBuilder("signs/");
   const image = graph.input("image", "float32", ["batch", 3, 32, 32]);
-  const shapes = new Map<string, Shape>();
+  let drawn = 0;
   const weight = (name: string, shape: Shape): Value => {
-    shapes.set(name, shape);
-    return graph.input(name, "float32", shape);
+    graph.initializers.set(name, tensorInitializer(name, initial(shape, seed, drawn++)));
+    return { name, dtype: "float32", shape };
   };
   const convolution = (x: Value, name: string, inner: number, outer: number): Value => {
     const inputs = [x, weight(`${name}.weight`, [outer, inner, 3, 3]), weight(`${name}.bias`, [outer])];
@@ -35,7 +32,7 @@ export function network(classes: number): { readonly model: Model; readonly shap
   const hidden = graph.op("Relu", [dense(graph.op("Flatten", [features]), "dense1", 48 * 4 * 4, 64)]);
   const logits = dense(hidden, "dense2", 64, classes);
   const output = { name: "logits", dtype: "float32", shape: ["batch", classes], kind: "tensor" } as const;
-  const model: Model = {
+  return {
     irVersion: 10,
     opsets: new Map([["", 20]]),
     producer: "casemate examples/signs",
@@ -51,34 +48,17 @@ export function network(classes: number): { readonly model: Model; readonly shap
       initializers: graph.initializers,
     },
   };
-  return { model, shapes };
-}
-
-/** The classifier with its weights inside; its one input is `image`. */
-export function classifierWith(weights: Weights, classes: number): Model {
-  const { model } = network(classes);
-  const { graph } = model;
-  const initializers = new Map([...weights].map(([name, each]) => [name, tensorInitializer(name, each)]));
-  const inputs = graph.inputs.filter(({ name }) => !weights.has(name));
-  return { ...model, graph: { ...graph, inputs, initializers } };
 }
 
 /** Normal numbers scaled by what a neuron sees, as suits ReLU (He et al., 2015, https://arxiv.org/abs/1502.01852); biases of 0. */
-export function initialWeights(shapes: ReadonlyMap<string, Shape>, seed: number): Weights {
-  return new Map(
-    [...shapes].map(([name, shape], sample) => {
-      const data = new Float32Array(sizeOf(shape));
-      if (shape.length === 1) return [name, tensor(shape, data)];
-      const deviation = Math.sqrt(2 / sizeOf(shape.slice(1)));
-      const drawn = fillNormal(data, { seed, stream: INITIAL, sample, step: 0 });
-      return [
-        name,
-        tensor(
-          shape,
-          drawn.map((each) => each * deviation),
-        ),
-      ];
-    }),
+function initial(shape: Shape, seed: number, sample: number): Tensor {
+  const data = new Float32Array(sizeOf(shape));
+  if (shape.length === 1) return tensor(shape, data);
+  const deviation = Math.sqrt(2 / sizeOf(shape.slice(1)));
+  const drawn = fillNormal(data, { seed, stream: INITIAL, sample, step: 0 });
+  return tensor(
+    shape,
+    drawn.map((each) => each * deviation),
   );
 }
 

@@ -1,7 +1,7 @@
-import { differentiate, type LossSubgraph, openSession } from "@casemate/onnx";
+import { type LossSubgraph, type Model, openTrainer, withWeights } from "@casemate/onnx";
 import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
 import { paintFaces } from "./face.ts";
-import { initialWeights, network, type Weights } from "./network.ts";
+import { network } from "./network.ts";
 import { drawScene, SIZE, streams } from "./scene.ts";
 import { signs } from "./signs.ts";
 
@@ -17,13 +17,13 @@ export interface TrainingStep {
   readonly step: number;
   /** Mean cross-entropy of the batch before the step. */
   readonly loss: number;
-  /** After the step; the next one changes them in place. */
-  readonly weights: Weights;
+  /** The classifier after the step. */
+  model(): Model;
 }
 
 /**
  * Trains the classifier of signs on scenes that are never seen twice, by Adam (Kingma & Ba, 2015,
- * https://arxiv.org/abs/1412.6980) on the gradients of Casemate's own backward pass.
+ * https://arxiv.org/abs/1412.6980). `casemate train` takes data sets, in which samples come again; this takes its steps itself.
  */
 export async function* train({
   steps = 1000,
@@ -31,10 +31,10 @@ export async function* train({
   learningRate = 2e-3,
   seed = 0,
 }: TrainOptions = {}): AsyncGenerator<TrainingStep, void> {
-  const { model, shapes } = network(signs.length);
-  const weights = initialWeights(shapes, seed);
-  const moments = new Map([...shapes].map(([name, shape]) => [name, zeroMoments(sizeOf(shape))]));
-  const session = await openSession(await differentiate(model, { loss: crossEntropy, wrt: [...shapes.keys()] }), {
+  const initial = network(signs.length, seed);
+  const trainer = await openTrainer(initial, {
+    loss: crossEntropy,
+    optimizer: { type: "adam" },
     threads: 1, // the same sums in the same order
   });
   const faces = paintFaces(2 * SIZE);
@@ -44,20 +44,15 @@ export async function* train({
       const scenes = labels.map((label, i) => {
         return drawScene(faces[label]!, { seed, stream: streams.training, sample: step * batch + i }).image;
       });
-      const results = await session.run({
+      const feeds = {
         image: batchOf(scenes),
         labels: { dtype: "int64", shape: [batch], data: BigInt64Array.from(labels, BigInt) },
-        ...Object.fromEntries(weights),
-      });
-      const rate = learningRate * schedule(step / steps);
-      for (const [name, { data }] of weights) {
-        const gradient = results[`gradient/${name}`]!.data as Float32Array;
-        adam(data, gradient, moments.get(name)!, { step, rate, scale: 1 / batch });
-      }
-      yield { step, loss: mean(results.loss!.data as Float32Array), weights };
+      } as const;
+      const { loss } = await trainer.step(feeds, learningRate * schedule(step / steps));
+      yield { step, loss: mean(loss), model: () => withWeights(initial, trainer.weights) };
     }
   } finally {
-    await session.dispose();
+    await trainer.dispose();
   }
 }
 
@@ -73,34 +68,6 @@ const crossEntropy: LossSubgraph = (graph, logits) => {
   const chosen = graph.OneHot(labels, signs.length, logits);
   return graph.Neg(graph.ReduceSum(graph.Mul(graph.LogSoftmax(logits, 1), chosen), [1], 0));
 };
-
-interface Moments {
-  readonly first: Float32Array;
-  readonly second: Float32Array;
-}
-
-function zeroMoments(size: number): Moments {
-  return { first: new Float32Array(size), second: new Float32Array(size) };
-}
-
-interface AdamStep {
-  readonly step: number;
-  readonly rate: number;
-  /** What the gradient is multiplied by. */
-  readonly scale: number;
-}
-
-/** One step down the gradient, each weight at its own pace; β₁ = 0.9, β₂ = 0.999. Changes the weights and the moments. */
-function adam(weights: Float32Array, gradient: Float32Array, { first, second }: Moments, at: AdamStep): void {
-  const firstShare = 1 - 0.9 ** (at.step + 1);
-  const secondShare = 1 - 0.999 ** (at.step + 1);
-  for (let i = 0; i < weights.length; i++) {
-    const slope = gradient[i]! * at.scale;
-    first[i] = 0.9 * first[i]! + 0.1 * slope;
-    second[i] = 0.999 * second[i]! + 0.001 * slope * slope;
-    weights[i]! -= (at.rate * (first[i]! / firstShare)) / (Math.sqrt(second[i]! / secondShare) + 1e-8);
-  }
-}
 
 /** The share of the largest step at a share of training. */
 function schedule(done: number): number {
