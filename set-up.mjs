@@ -31,6 +31,15 @@ export function run(command, args, env = {}) {
   return result.status ?? 1;
 }
 
+/** Sets up, then runs programs of Node one after the other, each a line of words; ends the process with the code of one that fails. */
+export function runAll(...lines) {
+  setUp();
+  for (const line of lines) {
+    const code = run(process.execPath, line.trim().split(/\s+/));
+    if (code !== 0) process.exit(code);
+  }
+}
+
 /** The path of a program inside an installed package. */
 export function tool(name, path) {
   return join(root, "node_modules", name, path);
