@@ -7,7 +7,19 @@ const read = (...path: string[]): string => readFileSync(join(root, ...path), "u
 const manifest = (name: string) => JSON.parse(read("packages", name, "package.json"));
 
 /** From the ground up: each package imports only those before it. */
-const order = ["tensor", "statistics", "data", "onnx", "attacks", "defenses", "scan", "audit", "casemate"];
+const order = [
+  "tensor",
+  "statistics",
+  "data",
+  "onnx",
+  "attacks",
+  "defenses",
+  "scan",
+  "evidence",
+  "audit",
+  "store",
+  "casemate",
+];
 
 test("the lock names no host: packages come from whatever registry the reader uses", () => {
   const { packages } = JSON.parse(read("package-lock.json"));

@@ -2,8 +2,10 @@ import { AttackError } from "@casemate/attacks";
 import { AuditError, type AuditErrorCode } from "@casemate/audit";
 import { DataError } from "@casemate/data";
 import { DefenseError } from "@casemate/defenses";
+import { EvidenceError } from "@casemate/evidence";
 import { OnnxError } from "@casemate/onnx";
 import { ScanError } from "@casemate/scan";
+import { StoreError } from "@casemate/store";
 import type { ExitCode } from "./exit-code.ts";
 
 /** An error as the command reports it: one message, and the exit code that it ends with. */
@@ -24,6 +26,8 @@ export function explain(error: unknown): Explanation {
     error instanceof DataError ||
     error instanceof DefenseError ||
     error instanceof ScanError ||
+    error instanceof EvidenceError ||
+    error instanceof StoreError ||
     (error instanceof AuditError && !FAILURES.has(error.code));
   return { code: isInput ? 2 : 3, message, stack };
 }

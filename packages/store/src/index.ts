@@ -1,0 +1,3 @@
+export type { BlobEntry, Blobs } from "./blobs.ts";
+export { StoreError, type StoreErrorCode } from "./errors.ts";
+export type { Dialect, Migration, Store } from "./store.ts";
