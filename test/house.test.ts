@@ -18,6 +18,7 @@ const order = [
   "evidence",
   "audit",
   "store",
+  "registry",
   "casemate",
 ];
 

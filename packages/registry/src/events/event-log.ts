@@ -1,0 +1,70 @@
+import type { Store } from "@casemate/store";
+import type { Tables } from "../tables/tables.ts";
+
+/** Where entries end up: the transparency log of `@casemate/evidence`, as far as it is needed here. */
+export interface LogWriter {
+  readonly size: number;
+  append(entries: readonly Uint8Array[]): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Carries events from the table into the log, in order, soon after they are committed. */
+export interface EventLog {
+  /** There is something new. */
+  wake(): void;
+  /** Resolves when all that was committed before is in the log. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const BATCH = 1000;
+
+/**
+ * Starts where the log ends, so that after a crash nothing is missing and nothing is there twice. `failed` is told when the log
+ * cannot be written; the events wait in their table and the next `wake` tries again.
+ */
+export function openEventLog(store: Store<Tables>, log: LogWriter, failed: (error: unknown) => void): EventLog {
+  let running: Promise<void> | undefined;
+  let isAsked = false;
+  let isClosed = false;
+
+  async function carry(): Promise<void> {
+    while (isAsked && !isClosed) {
+      isAsked = false;
+      for (;;) {
+        const events = await store.rows
+          .selectFrom("events")
+          .select("entry")
+          .where("sequence", ">=", log.size)
+          .orderBy("sequence")
+          .limit(BATCH)
+          .execute();
+        if (events.length === 0) break;
+        await log.append(events.map(({ entry }) => Buffer.from(entry)));
+      }
+    }
+  }
+
+  function wake(): void {
+    isAsked = true;
+    running ??= carry()
+      .catch(failed)
+      .finally(() => {
+        running = undefined;
+        if (isAsked && !isClosed) wake();
+      });
+  }
+
+  return {
+    wake,
+    async settled() {
+      wake();
+      while (running !== undefined) await running;
+    },
+    async close() {
+      await running;
+      isClosed = true;
+      await log.close();
+    },
+  };
+}

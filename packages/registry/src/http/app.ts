@@ -1,0 +1,192 @@
+import fastifySwagger from "@fastify/swagger";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Action } from "../access/actions.ts";
+import type { Principal, Resource } from "../access/principal.ts";
+import { RegistryError } from "../errors.ts";
+import { change } from "../events/change.ts";
+import type { Registry } from "../registry.ts";
+import { type Authenticate, anonymous } from "./authenticate.ts";
+import { problemOf } from "./problem.ts";
+import type { Call, Reply, Route } from "./route.ts";
+
+/** How errors of some routes are answered instead of problem+json: MLflow's clients want their own shape. */
+export interface ErrorShape {
+  readonly prefixes: readonly string[];
+  answer(error: unknown): { readonly status: number; readonly body: unknown };
+}
+
+export interface AppOptions {
+  readonly registry: Registry;
+  readonly routes: readonly Route[];
+  readonly authenticate: Authenticate;
+  readonly shapes?: readonly ErrorShape[];
+  /** Names that this server answers to, against DNS rebinding; loopback names are always among them. */
+  readonly hosts?: readonly string[];
+  readonly version: string;
+  /** Told of everything that is answered with 500. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** The HTTP server, not yet listening. Throws where a route does not say who may call it. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { routes, hosts = [], shapes = [], version, failed } = options;
+  const app = fastify({
+    bodyLimit: 1024 * 1024,
+    routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },
+    ajv: { customOptions: { coerceTypes: "array", removeAdditional: false, allErrors: true } },
+    requestTimeout: 0,
+  });
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Casemate registry",
+        version,
+        description: "Versions that nobody can swap, approvals that nobody can skip.",
+      },
+      components: {
+        securitySchemes: {
+          token: { type: "http", scheme: "bearer" },
+          session: { type: "apiKey", in: "cookie", name: "casemate_session" },
+        },
+      },
+      security: [{ token: [] }, { session: [] }],
+    },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload)); // routes without a schema read the stream
+  app.addContentTypeParser(/^application\/(.*\+)?json/, { parseAs: "string" }, parseJson);
+
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(securityHeaders);
+    checkHost(request, hosts);
+  });
+  app.setErrorHandler(async (error, request, reply) => {
+    const shape = shapes.find(({ prefixes }) => prefixes.some((prefix) => request.url.startsWith(prefix)));
+    const { status, body } = shape?.answer(error) ?? problemAnswer(error);
+    if (status >= 500) failed(error);
+    if (status === 401) reply.header("www-authenticate", 'Bearer realm="casemate"');
+    reply
+      .code(status)
+      .type(shape === undefined ? "application/problem+json" : "application/json")
+      .send(body);
+  });
+  app.setNotFoundHandler((request) => {
+    throw new RegistryError("NOT_FOUND", `there is no ${request.method} ${request.url.split("?")[0]}`);
+  });
+  app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  for (const route of routes) mount(app, route, options);
+  await app.ready();
+  return app;
+}
+
+function mount(app: FastifyInstance, route: Route, { registry, authenticate }: AppOptions): void {
+  const { method, path, summary, access, schema, bodyLimit } = route;
+  if (access === undefined) throw new RegistryError("INVALID", `${method} ${path} does not say who may call it`);
+  app.route({
+    method,
+    url: path,
+    ...(bodyLimit === undefined ? {} : { bodyLimit }),
+    schema: {
+      summary,
+      ...(schema.params === undefined ? {} : { params: schema.params }),
+      ...(schema.query === undefined ? {} : { querystring: schema.query }),
+      ...(schema.body === undefined ? {} : { body: schema.body }),
+      ...(schema.answer === undefined ? {} : { response: { "2xx": schema.answer } }),
+    },
+    handler: async (request, reply) => {
+      const known = await authenticate(registry, { method, headers: request.headers, address: request.ip });
+      const principal = known ?? anonymous(request.ip);
+      if (access.type !== "public" && known === undefined)
+        throw new RegistryError("UNAUTHENTICATED", "a token or a session is needed: Authorization: Bearer …");
+      const call = callOf(request, registry, principal);
+      if (access.type === "action") await call.authorize(access.action, await access.resource(call));
+      return await send(reply, await route.handle(call));
+    },
+  });
+}
+
+function callOf(request: FastifyRequest, registry: Registry, principal: Principal): Call {
+  return {
+    registry,
+    principal,
+    params: request.params as never,
+    query: request.query as never,
+    body: request.body as never,
+    headers: request.headers,
+    stream: request.raw,
+    authorize: (action, resource) => authorize(registry, principal, action, resource),
+  };
+}
+
+/** Denied attempts are logged like changes. Throws FORBIDDEN. */
+export async function authorize(
+  registry: Registry,
+  principal: Principal,
+  action: Action,
+  resource: Resource,
+): Promise<void> {
+  const { isAllowed, policies, policyDigest } = registry.policies.decide(principal, action, resource);
+  if (isAllowed) return;
+  await change(registry, principal, ({ record }) =>
+    record({
+      action,
+      resource: `${resource.type.toLowerCase()}/${resource.id}`,
+      outcome: "denied",
+      details: {
+        policies,
+        policyDigest,
+        ...(resource.environment === undefined ? {} : { environment: resource.environment }),
+      },
+    }),
+  );
+  const why = policies.length > 0 ? ` (${policies.join(", ")})` : "";
+  throw new RegistryError(
+    "FORBIDDEN",
+    `${principal.name} may not do ${action} to ${resource.type.toLowerCase()} ${resource.id}${why}`,
+  );
+}
+
+async function send(reply: FastifyReply, { status, headers = {}, body, stream }: Reply): Promise<unknown> {
+  reply.headers(headers);
+  if (stream !== undefined) return await reply.code(status ?? 200).send(stream);
+  if (body === undefined) return await reply.code(status ?? 204).send();
+  return await reply.code(status ?? 200).send(body);
+}
+
+function problemAnswer(error: unknown) {
+  const body = problemOf(error);
+  return { status: body.status, body };
+}
+
+function parseJson(
+  _request: FastifyRequest,
+  text: string | Buffer,
+  done: (error: Error | null, value?: unknown) => void,
+): void {
+  try {
+    done(null, text.length === 0 ? undefined : JSON.parse(String(text)));
+  } catch (cause) {
+    done(new RegistryError("INVALID", `the body is not JSON: ${cause instanceof Error ? cause.message : cause}`));
+  }
+}
+
+const securityHeaders = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+const loopback = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+function checkHost({ headers: { host = "" } }: FastifyRequest, hosts: readonly string[]): void {
+  const name = host.replace(/:\d+$/, "").toLowerCase();
+  if (!loopback.has(name) && !hosts.includes(name))
+    throw new RegistryError(
+      "FORBIDDEN",
+      `this server does not answer to the name ${JSON.stringify(name)}; name it with --host-name`,
+    );
+}
