@@ -205,6 +205,8 @@ const tables = [
     version bigint not null,
     root_digest text not null,
     promotion text not null,
+    attestation text not null,
+    sequence bigint not null,
     at bigint not null,
     primary key (tenant, environment, model)
   )`,

@@ -253,6 +253,10 @@ interface Release {
   version: number;
   root_digest: string;
   promotion: string;
+  /** SHA-256 of the signed statement that it was released: its name as a blob. */
+  attestation: string;
+  /** Where the transparency log has the release. */
+  sequence: number;
   at: number;
 }
 

@@ -1,0 +1,423 @@
+import type { Selectable } from "kysely";
+import type { Principal } from "../access/principal.ts";
+import { RegistryError } from "../errors.ts";
+import { type Change, change, digestOf } from "../events/change.ts";
+import type { Registry } from "../registry.ts";
+import type { Tables, VersionState } from "../tables/tables.ts";
+import { type ManifestFile, manifestOf, rootDigestOf } from "./manifest.ts";
+import { findModel, touchModel } from "./models.ts";
+
+export type VersionRow = Selectable<Tables["versions"]>;
+
+/** Something that a version was made of: a data set, a base model, code. */
+export interface Material {
+  readonly name: string;
+  readonly sha256: string;
+  readonly role: string;
+}
+
+/** What its author says of a version. */
+export interface NewVersion {
+  readonly files: readonly ManifestFile[];
+  readonly description?: string;
+  readonly source?: string;
+  readonly runId?: string;
+  readonly parent?: { readonly model: string; readonly version: number };
+  readonly materials?: readonly Material[];
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** A version as it is shown. */
+export interface VersionView {
+  readonly model: string;
+  readonly version: number;
+  readonly state: VersionState;
+  readonly stateReason: string;
+  readonly rootDigest: string;
+  readonly size: number;
+  readonly author: string;
+  readonly description: string;
+  readonly source: string;
+  readonly runId: string | null;
+  readonly parent: { readonly model: string; readonly version: number } | null;
+  readonly materials: readonly Material[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly revision: number;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly aliases: readonly string[];
+  readonly files: readonly ManifestFile[];
+}
+
+/**
+ * Adds a version, pending until `admit` has looked at it. Its files stand in the home of the first environment already, and never
+ * change. Throws INVALID for a manifest that makes no sense or a blob that is not there, NOT_FOUND for a model or parent.
+ */
+export async function createVersion(
+  registry: Registry,
+  principal: Principal,
+  model: string,
+  given: NewVersion,
+): Promise<VersionView> {
+  const { tenant } = principal;
+  const manifest = manifestOf(given.files);
+  const { name } = await findModel(registry.store.rows, tenant, model);
+  const { blob_prefix } = await firstEnvironment(registry, tenant);
+  for (const { path, sha256, size } of manifest) {
+    const blob = await registry.store.blobs.stat(blob_prefix, sha256);
+    if (blob === undefined) throw new RegistryError("INVALID", `files: ${path}: upload ${sha256} first`);
+    if (blob.size !== size)
+      throw new RegistryError("INVALID", `files: ${path}: ${sha256} has ${blob.size} bytes, not ${size}`);
+  }
+  const version = await change(registry, principal, async (each) => {
+    const { rows, record } = each;
+    const { next_version } = await touchModel(each, registry, principal, name);
+    const { parent, materials = [], description = "", source = "", runId = null, tags = {} } = given;
+    if (parent !== undefined) await findVersion(rows, tenant, parent.model, parent.version);
+    await rows
+      .updateTable("models")
+      .set({ next_version: next_version + 1 })
+      .where("tenant", "=", tenant)
+      .where("name", "=", name)
+      .execute();
+    const root_digest = rootDigestOf(manifest);
+    const at = registry.now();
+    await rows
+      .insertInto("versions")
+      .values({
+        tenant,
+        model: name,
+        version: next_version,
+        state: "pending",
+        state_reason: "",
+        root_digest,
+        size: manifest.reduce((sum, file) => sum + file.size, 0),
+        author: principal.id,
+        description,
+        source,
+        run_id: runId,
+        parent_model: parent?.model ?? null,
+        parent_version: parent?.version ?? null,
+        materials: JSON.stringify(materials),
+        created_at: at,
+        updated_at: at,
+        revision: 1,
+      })
+      .execute();
+    const key = { tenant, model: name, version: next_version };
+    for (let start = 0; start < manifest.length; start += 1000)
+      await rows
+        .insertInto("version_files")
+        .values(manifest.slice(start, start + 1000).map((file) => ({ ...key, ...file })))
+        .execute();
+    for (const [tag, value] of Object.entries(tags))
+      await rows
+        .insertInto("version_tags")
+        .values({ ...key, key: tag, value })
+        .execute();
+    await record({
+      action: "version:create",
+      resource: resourceOf(name, next_version),
+      after: root_digest,
+      details: { files: manifest.length, materials: digestOf(materials) },
+    });
+    return next_version;
+  });
+  return await getVersion(registry, tenant, name, version);
+}
+
+/** Throws NOT_FOUND. */
+export async function getVersion(
+  { store }: Registry,
+  tenant: string,
+  model: string,
+  version: number,
+): Promise<VersionView> {
+  const row = await findVersion(store.rows, tenant, model, version);
+  const files = await filesOf(store.rows, row);
+  const of = { tenant, model: row.model };
+  const tags = await store.rows
+    .selectFrom("version_tags")
+    .select(["key", "value"])
+    .where("tenant", "=", tenant)
+    .where("model", "=", of.model)
+    .where("version", "=", version)
+    .execute();
+  const aliases = await store.rows
+    .selectFrom("aliases")
+    .select("alias")
+    .where("tenant", "=", tenant)
+    .where("model", "=", of.model)
+    .where("version", "=", version)
+    .orderBy("alias")
+    .execute();
+  return {
+    model: row.model,
+    version: row.version,
+    state: row.state,
+    stateReason: row.state_reason,
+    rootDigest: row.root_digest,
+    size: row.size,
+    author: row.author,
+    description: row.description,
+    source: row.source,
+    runId: row.run_id,
+    parent: row.parent_model === null ? null : { model: row.parent_model, version: row.parent_version! },
+    materials: JSON.parse(row.materials),
+    createdAt: new Date(row.created_at).toISOString(),
+    updatedAt: new Date(row.updated_at).toISOString(),
+    revision: row.revision,
+    tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+    aliases: aliases.map(({ alias }) => alias),
+    files,
+  };
+}
+
+/** Versions of a model, newest first, before `before`; deleted ones are not among them. */
+export async function listVersions(
+  { store }: Registry,
+  tenant: string,
+  model: string,
+  { before = Number.MAX_SAFE_INTEGER, limit = 100 }: { readonly before?: number; readonly limit?: number } = {},
+): Promise<readonly VersionRow[]> {
+  const { name } = await findModel(store.rows, tenant, model);
+  return await store.rows
+    .selectFrom("versions")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .where("model", "=", name)
+    .where("version", "<", before)
+    .where("state", "!=", "deleted")
+    .orderBy("version", "desc")
+    .limit(limit)
+    .execute();
+}
+
+/** Changes what may change of a version: its description. Throws NOT_FOUND, PRECONDITION_FAILED. */
+export async function describeVersion(
+  registry: Registry,
+  principal: Principal,
+  model: string,
+  version: number,
+  description: string,
+  revision?: number,
+): Promise<void> {
+  await change(registry, principal, async ({ rows, record }) => {
+    const row = await findVersion(rows, principal.tenant, model, version);
+    if (revision !== undefined && revision !== row.revision)
+      throw new RegistryError(
+        "PRECONDITION_FAILED",
+        `version ${version} of ${model} is at revision ${row.revision}, not ${revision}`,
+      );
+    await updateRow(rows, row, { description, updated_at: registry.now(), revision: row.revision + 1 });
+    await record({
+      action: "version:update",
+      resource: resourceOf(row.model, version),
+      before: digestOf(row.description),
+      after: digestOf(description),
+    });
+  });
+}
+
+/** Sets a tag of a version, or takes it away where `value` is undefined. */
+export async function tagVersion(
+  registry: Registry,
+  principal: Principal,
+  model: string,
+  version: number,
+  key: string,
+  value: string | undefined,
+): Promise<void> {
+  await change(registry, principal, async ({ rows, record }) => {
+    const row = await findVersion(rows, principal.tenant, model, version);
+    const at = { tenant: row.tenant, model: row.model, version, key };
+    await rows
+      .deleteFrom("version_tags")
+      .where("tenant", "=", at.tenant)
+      .where("model", "=", at.model)
+      .where("version", "=", version)
+      .where("key", "=", key)
+      .execute();
+    if (value !== undefined)
+      await rows
+        .insertInto("version_tags")
+        .values({ ...at, value })
+        .execute();
+    await updateRow(rows, row, { updated_at: registry.now(), revision: row.revision + 1 });
+    await record({
+      action: "version:update",
+      resource: resourceOf(row.model, version),
+      details: { tag: key },
+      ...(value === undefined ? {} : { after: digestOf(value) }),
+    });
+  });
+}
+
+/** From which states each state can be reached. */
+const before: Readonly<Record<VersionState, readonly VersionState[]>> = {
+  pending: [],
+  ready: ["pending", "quarantined"],
+  failed: ["pending"],
+  quarantined: ["pending", "ready"],
+  retired: ["ready", "quarantined"],
+  deleted: ["pending", "ready", "failed", "quarantined", "retired"],
+};
+
+/**
+ * Brings a version into another state. A version that an environment serves is neither retired nor deleted; one in quarantine is
+ * refused at every load from that moment. Throws NOT_FOUND, CONFLICT.
+ */
+export async function moveVersion(
+  registry: Registry,
+  principal: Principal,
+  {
+    model,
+    version,
+    to,
+    action,
+    reason,
+  }: {
+    readonly model: string;
+    readonly version: number;
+    readonly to: VersionState;
+    readonly action: string;
+    readonly reason: string;
+  },
+): Promise<void> {
+  const orphans = await change(registry, principal, async ({ rows, record }) => {
+    const row = await findVersion(rows, principal.tenant, model, version);
+    if (!before[to].includes(row.state))
+      throw new RegistryError(
+        "CONFLICT",
+        `version ${version} of ${row.model} is ${row.state}; only ${before[to].join(" or ")} ones become ${to}`,
+      );
+    if (to === "retired" || to === "deleted") await refuseIfServed(rows, row);
+    await updateRow(rows, row, {
+      state: to,
+      state_reason: reason,
+      updated_at: registry.now(),
+      revision: row.revision + 1,
+    });
+    if (to === "deleted")
+      await rows
+        .deleteFrom("aliases")
+        .where("tenant", "=", row.tenant)
+        .where("model", "=", row.model)
+        .where("version", "=", version)
+        .execute();
+    await record({
+      action,
+      resource: resourceOf(row.model, version),
+      before: digestOf(row.state),
+      after: digestOf(to),
+      reason,
+      details: { rootDigest: row.root_digest, from: row.state, to },
+    });
+    return to === "deleted" ? await onlyHere(rows, row) : [];
+  });
+  const { blob_prefix } = await firstEnvironment(registry, principal.tenant);
+  for (const sha256 of orphans) await registry.store.blobs.remove(blob_prefix, sha256);
+}
+
+/** A version that was not deleted. Throws NOT_FOUND. */
+export async function findVersion(
+  rows: Pick<Change["rows"], "selectFrom">,
+  tenant: string,
+  model: string,
+  version: number,
+): Promise<VersionRow> {
+  const row = await rows
+    .selectFrom("versions")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .where("model", "=", model.normalize("NFC"))
+    .where("version", "=", version)
+    .where("state", "!=", "deleted")
+    .executeTakeFirst();
+  if (row === undefined)
+    throw new RegistryError("NOT_FOUND", `there is no version ${version} of ${JSON.stringify(model)}`);
+  return row;
+}
+
+/** Files of a version, in order of path. */
+export async function filesOf(
+  rows: Pick<Change["rows"], "selectFrom">,
+  { tenant, model, version }: Pick<VersionRow, "tenant" | "model" | "version">,
+): Promise<readonly ManifestFile[]> {
+  const files = await rows
+    .selectFrom("version_files")
+    .select(["path", "sha256", "size"])
+    .where("tenant", "=", tenant)
+    .where("model", "=", model)
+    .where("version", "=", version)
+    .orderBy("path")
+    .execute();
+  return files.map(({ path, sha256, size }) => ({ path, sha256, size }));
+}
+
+/** `models/digits/versions/3`, as events name it. */
+export function resourceOf(model: string, version: number): string {
+  return `models/${model}/versions/${version}`;
+}
+
+/** Where versions begin: the environment in which everything is uploaded. */
+export async function firstEnvironment(
+  { store }: Registry,
+  tenant: string,
+): Promise<Selectable<Tables["environments"]>> {
+  return await store.rows
+    .selectFrom("environments")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .orderBy("position")
+    .limit(1)
+    .executeTakeFirstOrThrow();
+}
+
+async function updateRow(
+  rows: Change["rows"],
+  { tenant, model, version }: VersionRow,
+  set: Partial<VersionRow>,
+): Promise<void> {
+  await rows
+    .updateTable("versions")
+    .set(set)
+    .where("tenant", "=", tenant)
+    .where("model", "=", model)
+    .where("version", "=", version)
+    .execute();
+}
+
+async function refuseIfServed(rows: Change["rows"], { tenant, model, version }: VersionRow): Promise<void> {
+  const release = await rows
+    .selectFrom("releases")
+    .select("environment")
+    .where("tenant", "=", tenant)
+    .where("model", "=", model)
+    .where("version", "=", version)
+    .executeTakeFirst();
+  if (release !== undefined)
+    throw new RegistryError(
+      "CONFLICT",
+      `version ${version} of ${model} is released in ${release.environment}; revoke that first`,
+    );
+}
+
+/** Blobs that no version but this one has. */
+async function onlyHere(rows: Change["rows"], row: VersionRow): Promise<readonly string[]> {
+  const orphans: string[] = [];
+  for (const { sha256 } of await filesOf(rows, row)) {
+    const other = await rows
+      .selectFrom("version_files as f")
+      .innerJoin("versions as v", (join) =>
+        join.onRef("v.tenant", "=", "f.tenant").onRef("v.model", "=", "f.model").onRef("v.version", "=", "f.version"),
+      )
+      .select("f.path")
+      .where("f.tenant", "=", row.tenant)
+      .where("f.sha256", "=", sha256)
+      .where("v.state", "!=", "deleted")
+      .executeTakeFirst();
+    if (other === undefined) orphans.push(sha256);
+  }
+  return [...new Set(orphans)];
+}
