@@ -9,6 +9,7 @@ export type EvidenceErrorCode =
   | "INVALID_POLICY"
   | "SIGNER_FAILED"
   | "LOG_DAMAGED"
+  | "NOT_READABLE"
   | "NOT_WRITABLE"
   | "INVALID_OPTION";
 
