@@ -1,3 +1,18 @@
+export {
+  type Bundle,
+  bundleOf,
+  parseBundle,
+  type VerificationMaterial,
+} from "./bundles/bundle.ts";
+export { parseCertificates, readCertificates, verifyCertificateChain } from "./bundles/certificates.ts";
+export { type KeylessIdentity, type PinnedRoot, parseTrustedRoot } from "./bundles/keyless.ts";
+export {
+  type SignedBy,
+  type Trust,
+  type VerifiedBundle,
+  verifyAttestation,
+  verifyBundle,
+} from "./bundles/verify-bundle.ts";
 export { canonicalJson } from "./canonical-json.ts";
 export {
   type Envelope,
@@ -32,3 +47,35 @@ export {
 export { isSignedBy, parsePublicKey, publicKeyOf, readPublicKey } from "./keys/public-key.ts";
 export type { KeyAlgorithm, PublicKey, Signer } from "./keys/signer.ts";
 export { type SignerCommandOptions, signerFromCommand } from "./keys/signer-command.ts";
+export {
+  assertConsistent,
+  type EvidenceMetric,
+  type EvidenceRecord,
+  type EvidenceThreshold,
+  meetsThreshold,
+  parametersWithDigest,
+} from "./statements/evidence-record.ts";
+export {
+  type Attestation,
+  attestationIn,
+  attestationOf,
+  type PredicateKind,
+  type PredicateOf,
+  predicateKinds,
+  predicates,
+  trainingBuildType,
+} from "./statements/predicates.ts";
+export {
+  digestOf,
+  parseStatement,
+  type Resource,
+  Statement,
+  type Subject,
+  type SubjectRole,
+  signStatement,
+  statementOf,
+  statementPayloadType,
+  statementType,
+  subjectOf,
+  verifyStatement,
+} from "./statements/statement.ts";

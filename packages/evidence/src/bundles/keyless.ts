@@ -1,0 +1,65 @@
+import { bundleFromJSON } from "@sigstore/bundle";
+import { TrustedRoot } from "@sigstore/protobuf-specs";
+import { toSignedEntity, toTrustMaterial, Verifier } from "@sigstore/verify";
+import { EvidenceError } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import type { Bundle } from "./bundle.ts";
+
+/** Who has to have signed: both are compared exactly, so that nobody else at the same provider counts. */
+export interface KeylessIdentity {
+  /** The subject alternative name of the certificate: an e-mail address, or the URI of a workflow. */
+  readonly identity: string;
+  /** The OpenID Connect provider that vouched for the identity. */
+  readonly issuer: string;
+}
+
+/** The certificate authorities, logs and time stampers of a Sigstore instance, pinned: nothing is fetched. */
+export type PinnedRoot = ReturnType<typeof toTrustMaterial>;
+
+/** Reads a `trusted_root.json` of Sigstore, or the client's configuration around one. Throws MALFORMED. */
+export function parseTrustedRoot(bytes: Uint8Array, where = "trusted root"): PinnedRoot {
+  const json = parseJson(bytes, where, { bytes: 4 * 2 ** 20, depth: 16 });
+  const { trustedRoot = json } = (json ?? {}) as { trustedRoot?: unknown };
+  try {
+    const root = TrustedRoot.fromJSON(trustedRoot);
+    if (root.certificateAuthorities.length === 0 || root.tlogs.length === 0) throw new Error("no authorities");
+    return toTrustMaterial(root);
+  } catch (cause) {
+    throw new EvidenceError("MALFORMED", `${where}: expected a trusted root of Sigstore with authorities and logs`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * Verifies a keyless bundle without a network: certificate, its log, the entry in the transparency log, the signature, then identity
+ * and issuer. Gives the time that the log proves. Throws INVALID_SIGNATURE, UNTRUSTED_SIGNER, MALFORMED.
+ */
+export function verifyKeyless(
+  { json }: Bundle,
+  root: PinnedRoot,
+  { identity, issuer }: KeylessIdentity,
+): Date | undefined {
+  const bundle = attempt("MALFORMED", () => bundleFromJSON(json));
+  const signer = attempt("INVALID_SIGNATURE", () => new Verifier(root).verify(toSignedEntity(bundle)));
+  const got = signer.identity;
+  if (got?.subjectAlternativeName !== identity || got.extensions?.issuer !== issuer) {
+    throw new EvidenceError(
+      "UNTRUSTED_SIGNER",
+      `bundle: expected a signature by ${identity} of ${issuer}, got ${got?.subjectAlternativeName} of ${got?.extensions?.issuer}`,
+    );
+  }
+  const seconds = bundle.verificationMaterial.tlogEntries
+    .map((entry) => Number(entry.integratedTime))
+    .filter((each) => each > 0);
+  return seconds.length === 0 ? undefined : new Date(Math.min(...seconds) * 1000);
+}
+
+function attempt<T>(code: "MALFORMED" | "INVALID_SIGNATURE", work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new EvidenceError(code, `bundle: ${reason}`, { cause });
+  }
+}
