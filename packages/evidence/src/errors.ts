@@ -11,6 +11,7 @@ export type EvidenceErrorCode =
   | "LOG_DAMAGED"
   | "NOT_READABLE"
   | "NOT_WRITABLE"
+  | "IN_USE"
   | "INVALID_OPTION";
 
 /** Anything wrong with a key, a signature, an attestation, a log or a policy. No message holds a private key. */

@@ -47,6 +47,11 @@ export {
 export { isSignedBy, parsePublicKey, publicKeyOf, readPublicKey } from "./keys/public-key.ts";
 export type { KeyAlgorithm, PublicKey, Signer } from "./keys/signer.ts";
 export { type SignerCommandOptions, signerFromCommand } from "./keys/signer-command.ts";
+export { type Checkpoint, parseCheckpoint, signCheckpoint, verifyCheckpoint } from "./log/checkpoint.ts";
+export { leafHash, verifyConsistency, verifyInclusion } from "./log/merkle.ts";
+export { type NoteKey, noteKeyOf, parseNote, parseNoteKey, verifyNote } from "./log/note.ts";
+export { type LogOptions, openLog, type TransparencyLog } from "./log/open-log.ts";
+export { formatProof, type LogProof, parseProof, verifyProof } from "./log/proof.ts";
 export {
   assertConsistent,
   type EvidenceMetric,
