@@ -1,12 +1,13 @@
 import type { GraphBuilder } from "../graph-builder.ts";
-import type { Value } from "../value.ts";
+import type { Extent, Value } from "../value.ts";
 import { type Amount, amount, extent } from "./amounts.ts";
-import { listOf } from "./axes.ts";
+import { everyAxis, listOf } from "./axes.ts";
 import { padAxes, type Window } from "./windows.ts";
 
 /**
  * The gradient of a convolution's weight: the product of `response` [batch, out, …] with what each place of the kernel saw of
- * `image` [batch, in, …], summed over the batch. One batched MatMul takes half the time of the transposed convolution.
+ * `image` [batch, in, …], summed over the batch. Usually a product per sample and the sum of those; for small images and many
+ * channels, where a sample's product is larger than its factors, one product over samples and places together.
  */
 export function weightGradient(
   graph: GraphBuilder,
@@ -16,15 +17,83 @@ export function weightGradient(
   group: number,
   weight: Value,
 ): Value {
-  const [out, inner, ...kernel] = weight.shape as number[];
+  const [out, inner] = weight.shape as number[];
+  const columns = inner! * placesOf(windows).length;
+  const places = sizeOf(response.shape!.slice(2));
+  const isJoint = group === 1 && sizeOf(image.shape!.slice(2)) > 0 && places * (out! + columns) < out! * columns;
+  const product = (isJoint ? jointProduct : productOfEach)(graph, image, response, windows, group, weight);
+  return graph.Reshape(graph.Transpose(product, [0, 2, 1]), graph.ints(weight.shape as number[]));
+}
+
+type Product = (...parameters: Parameters<typeof weightGradient>) => Value;
+
+/** [group, in / group × places of the kernel, out / group] */
+const productOfEach: Product = (graph, image, response, windows, group, weight) => {
+  const [out, inner] = weight.shape as number[];
+  const grouped = (value: Value, rows: number) => graph.Reshape(value, graph.ints([0, group, rows, -1]));
+  const seen = seenBy(graph, image, response, windows, { channels: inner! * group, filters: out! / group });
+  const columns = grouped(seen, inner! * placesOf(windows).length);
+  return graph.ReduceSum(graph.MatMul(columns, graph.Transpose(grouped(response, out! / group), [0, 1, 3, 2])), [0], 0);
+};
+
+/** The same for one group, with samples and places along one axis. */
+const jointProduct: Product = (graph, image, response, windows, _, weight) => {
+  const [out, inner] = weight.shape as number[];
+  const sizes = image.shape!.slice(2) as number[];
+  const channelsFirst = (value: Value) => graph.Transpose(value, [1, 0, ...everyAxis(value).slice(2)]);
+  const planes = graph.Reshape(channelsFirst(image), graph.ints([-1, 1, ...sizes]), ["planes", 1, ...sizes]);
+  const seen = seenBy(graph, planes, response, windows, { channels: 1, filters: out! });
+  const count = placesOf(windows).length;
+  const ofPlanes = graph.Reshape(seen, graph.ints([inner!, -1, count, sizeOf(response.shape!.slice(2))]));
+  const columns = graph.Reshape(graph.Transpose(ofPlanes, [0, 2, 1, 3]), graph.ints([1, inner! * count, -1]));
+  const responses = graph.Reshape(channelsFirst(response), graph.ints([1, out!, -1]));
+  return graph.MatMul(columns, graph.Transpose(responses, [0, 2, 1]));
+};
+
+/**
+ * What each place of the kernel saw, in the order [batch, channels, places of the kernel, …response]. A convolution with a
+ * filter per place that is 1 there and 0 elsewhere copies faster than slices do, as long as it multiplies little beside the
+ * product to come, that is, as long as there are about as many filters as places.
+ */
+function seenBy(
+  graph: GraphBuilder,
+  image: Value,
+  response: Value,
+  windows: readonly Window[],
+  { channels, filters }: { readonly channels: number; readonly filters: number },
+): Value {
+  const places = placesOf(windows);
+  if (places.length > 1 && places.length <= 2 * filters) return unfold(graph, image, windows, channels);
   const padded = padAxes(graph, image, windows);
-  const grouped = (value: Value, channels: number) => graph.Reshape(value, graph.ints([0, group, channels, -1]));
-  const seen = placesOf(kernel).map((place) => grouped(seenFrom(graph, padded, response, windows, place), inner!));
-  const columns = seen.length === 1 ? seen[0]! : graph.Concat(seen, 2);
-  const product = graph.MatMul(grouped(response, out! / group), graph.Transpose(columns, [0, 1, 3, 2]));
-  const spatial = kernel.map((_, index) => index + 1);
-  const summed = graph.Reshape(graph.ReduceSum(product, [0], 0), graph.ints([out!, ...kernel, inner!]));
-  return graph.Transpose(summed, [0, kernel.length + 1, ...spatial]);
+  const seen = places.map((place) => seenFrom(graph, padded, response, windows, place));
+  return seen.length === 1
+    ? seen[0]!
+    : graph.Concat(
+        seen.map((each) => graph.Reshape(each, graph.ints([0, channels, 1, -1]))),
+        2,
+      );
+}
+
+function unfold(graph: GraphBuilder, image: Value, windows: readonly Window[], channels: number): Value {
+  const count = placesOf(windows).length;
+  const data = new Float32Array(channels * count * count);
+  for (let row = 0; row < channels * count; row++) data[row * count + (row % count)] = 1;
+  const kernel = windows.map((window) => window.kernel);
+  const filters = graph.constant({ dtype: "float32", shape: [channels * count, 1, ...kernel], data });
+  const margins = windows.flatMap(({ before, after }) => [before, after]);
+  const isPaddable = margins.every((margin) => typeof margin === "number" && margin >= 0);
+  const padded = isPaddable ? image : padAxes(graph, image, windows);
+  return graph.op("Conv", [padded, graph.Cast(filters, image.dtype)], {
+    attributes: {
+      kernel_shape: kernel,
+      strides: windows.map(({ stride }) => stride),
+      dilations: windows.map(({ dilation }) => dilation),
+      pads: windows
+        .map(({ before }) => (isPaddable ? Number(before) : 0))
+        .concat(windows.map(({ after }) => (isPaddable ? Number(after) : 0))),
+      group: channels,
+    },
+  });
 }
 
 /** What one place of the kernel saw: [batch, in, …response]. */
@@ -46,9 +115,14 @@ function seenFrom(
 }
 
 /** Every place of a kernel, the last axis fastest. */
-function placesOf(kernel: readonly number[]): readonly (readonly number[])[] {
-  return kernel.reduce<readonly (readonly number[])[]>(
-    (places, size) => places.flatMap((place) => Array.from({ length: size }, (_, index) => [...place, index])),
+function placesOf(windows: readonly Window[]): readonly (readonly number[])[] {
+  return windows.reduce<readonly (readonly number[])[]>(
+    (places, { kernel }) => places.flatMap((place) => Array.from({ length: kernel }, (_, index) => [...place, index])),
     [[]],
   );
+}
+
+/** The product of the sizes, NaN where one is not known. */
+function sizeOf(shape: readonly Extent[]): number {
+  return shape.reduce<number>((product, size) => product * (typeof size === "number" ? size : Number.NaN), 1);
 }
