@@ -45,7 +45,8 @@ for (const { name, width, shape, model } of nets) {
 async function measureOurs(model: Model, shape: Shape): Promise<{ plain: number; adversarial: number }> {
   const method = pgdTraining({ steps: 7, stepSize: 0.25 });
   const trainer = await openTrainer(model, { loss: method.loss(10), optimizer: { type: "sgd", momentum: 0.9 } });
-  const classifier = await openClassifier(model, { bounds, weights: trainer.weights });
+  const gradientsPerChange = batch * method.gradientsPerStep!;
+  const classifier = await openClassifier(model, { bounds, weights: trainer.weights, gradientsPerChange });
   const pixels = noise([batch, ...shape]).data.map((each) => (each + 1) / 2);
   const x = tensor([batch, ...shape], pixels);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);

@@ -195,6 +195,34 @@ test("weights given beside the model stand in for its own, as they are at each r
   expect(await slope()).toBeCloseTo(-4, 6);
 });
 
+test("where many gradients are taken between changes of the weights, each has the present ones compiled in", async () => {
+  const width = 1000; // a model of a million multiplications is not a small one
+  const [inner, middle, outer] = [
+    tensor([3, width], new Float32Array(3 * width).fill(1 / width)),
+    tensor([width, width], new Float32Array(width * width).fill(1 / width)),
+    tensor(
+      [width, 2],
+      Float32Array.from({ length: 2 * width }, (_, i) => (i % 2) / width),
+    ),
+  ];
+  const model = modelOf(["batch", 3], (graph, x) =>
+    [inner!, middle!, outer!].reduce((y, weight) => graph.MatMul(y, graph.constant(weight)), x),
+  );
+  const live = new Map([...model.graph.initializers.keys()].map((name, i) => [name, [inner!, middle!, outer!][i]!]));
+  const classifier = await open(model, { weights: live, gradientsPerChange: 1000, threads: 1 });
+  const x = tensor([2, 3], Float32Array.of(0.2, 0.4, 0.6, 0, 0.5, 1));
+  const slopes = async () => [
+    ...(await classifier.lossGradient(x, Int32Array.of(0, 0), "difference", { targets: Int32Array.of(1, 1) })).gradient
+      .data,
+  ];
+  const share = 1 / width; // of Σ inner · middle · outer over the hidden units: width² / width³
+  for (const each of await slopes()) expect(each).toBeCloseTo(share, 7);
+  const [first] = live.keys();
+  live.set(first!, tensor([3, width], new Float32Array(3 * width).fill(3 / width)));
+  for (let run = 0; run < 2; run++) for (const each of await slopes()) expect(each).toBeCloseTo(3 * share, 7);
+  expect((await classifier.logits(x)).data[1]).toBeCloseTo(3 * share * 1.2, 7);
+});
+
 test("a weight that the model does not have is refused", async () => {
   const model = modelOf(["batch", 3], (graph, x) => graph.MatMul(x, graph.constant(weights)));
   await expect(open(model, { weights: new Map([["fc.weight", weights]]) })).rejects.toThrow(

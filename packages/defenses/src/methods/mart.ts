@@ -21,6 +21,7 @@ export function mart({ steps = 10, stepSize = 0.25, beta = 5 }: MartOptions = {}
     name: "mart",
     source: "Wang et al., 2020, https://openreview.net/forum?id=rklOg6EFwS",
     loss: (classes) => martLoss(classes, beta),
+    gradientsPerStep: steps,
     async step(batch, state) {
       const examples = await climbCrossEntropy(nearby(batch, state), batch, state, { steps, stepSize });
       const { x, ...feeds } = pairedFeeds(batch, examples);

@@ -24,6 +24,7 @@ export function pgdTraining({
     name: "pgd",
     source: "Madry et al., 2018, https://arxiv.org/abs/1706.06083",
     loss: crossEntropy,
+    gradientsPerStep: steps,
     async step(batch, state) {
       const start = randomStart ? randomPoints(batch, state) : copyOf(batch.x);
       const examples = await climbCrossEntropy(start, batch, state, { steps, stepSize });

@@ -33,6 +33,7 @@ export function smoothAdv({
     name: "smooth-adv",
     source: "Salman et al., 2019, https://arxiv.org/abs/1906.04584",
     loss: crossEntropy,
+    gradientsPerStep: steps * copies,
     async step(batch, state) {
       const noises = Array.from({ length: copies }, (_, copy) => {
         const noise = tensor(batch.x.shape);

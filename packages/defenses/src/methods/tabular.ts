@@ -16,6 +16,7 @@ export function tabularTraining({ steps = 10, stepSize = 0.25 }: Partial<AscentO
     name: "tabular",
     source: "Simonetto et al., 2024, https://arxiv.org/abs/2406.00775",
     loss: crossEntropy,
+    gradientsPerStep: steps,
     async step(batch, state) {
       if (!state.threat.constraints) {
         throw new DefenseError(

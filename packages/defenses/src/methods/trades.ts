@@ -21,6 +21,7 @@ export function trades({ steps = 10, stepSize = 0.25, beta = 6 }: TradesOptions 
     name: "trades",
     source: "Zhang et al., 2019, https://arxiv.org/abs/1901.08573",
     loss: (classes) => tradesLoss(classes, beta),
+    gradientsPerStep: steps,
     async step(batch, state) {
       const examples = await divergingExamples(batch, state, { steps, stepSize });
       const { x, ...feeds } = pairedFeeds(batch, examples);

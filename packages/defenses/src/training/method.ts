@@ -21,6 +21,8 @@ export interface TrainingMethod {
   readonly leavesSamples?: boolean;
   /** Whether each step also returns the gradient with respect to the input. */
   readonly needsInputGradient?: boolean;
+  /** Gradients of the classifier that are taken of each sample before a step of the optimiser, where there are several. */
+  readonly gradientsPerStep?: number;
   /** One batch: finds the examples and takes one or more steps of the optimiser. Returns the loss of each row it last descended. */
   step(batch: Batch, state: TrainingState): Promise<Float32Array>;
 }

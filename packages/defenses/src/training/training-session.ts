@@ -43,7 +43,11 @@ export async function openTraining(given: Model, data: LabelledSamples, settings
     ...(method.needsInputGradient && { wrt: [forward.input.name] }),
     seed: settings.seed,
   });
-  const classifier = await openClassifier(model, { ...settings.classifier, weights: trainer.weights });
+  const classifier = await openClassifier(model, {
+    ...settings.classifier,
+    weights: trainer.weights,
+    gradientsPerChange: settings.batchSize * (method.gradientsPerStep ?? 1),
+  });
   return new TrainingSession(given, data, settings, trainer, classifier, forward.input.name);
 }
 
