@@ -3,7 +3,7 @@ import type { Value } from "../value.ts";
 import { type Amount, amount, extent } from "./amounts.ts";
 import type { Gradient, Site } from "./gradient.ts";
 import { weightGradient } from "./weight-gradient.ts";
-import { coveredBy, halves, kernelOf, padAxes, spanOf, spatialAxes, type Window, windowsOf } from "./windows.ts";
+import { coveredBy, halves, kernelOf, padAxes, spanOf, sumPerChannel, type Window, windowsOf } from "./windows.ts";
 
 export const Conv: Gradient = (site) => {
   const { graph, dy, inputs, wants, has, int } = site;
@@ -14,7 +14,7 @@ export const Conv: Gradient = (site) => {
   return [
     wants(0) ? scatterWindows(graph, response, weight, windows, group, x) : undefined,
     wants(1) ? weightGradient(graph, x, response, windows, group, weight) : undefined,
-    has(2) && wants(2) ? graph.ReduceSum(dy, [0, ...spatialAxes(x)], 0) : undefined,
+    has(2) && wants(2) ? sumPerChannel(graph, dy) : undefined,
   ];
 };
 
@@ -28,7 +28,7 @@ export const ConvTranspose: Gradient = (site) => {
   return [
     wants(0) ? convolve(graph, image, weight, windows, group) : undefined,
     wants(1) ? weightGradient(graph, image, x, windows, group, weight) : undefined,
-    has(2) && wants(2) ? graph.ReduceSum(dy, [0, ...spatialAxes(x)], 0) : undefined,
+    has(2) && wants(2) ? sumPerChannel(graph, dy) : undefined,
   ];
 };
 

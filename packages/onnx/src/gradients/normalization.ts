@@ -3,12 +3,14 @@ import { float, type GraphBuilder } from "../graph-builder.ts";
 import { rankOf, type Value } from "../value.ts";
 import { everyAxis, fromFront, listOf } from "./axes.ts";
 import { describe, type Gradient } from "./gradient.ts";
-import { spatialAxes } from "./windows.ts";
+import { spatialAxes, sumPerChannel } from "./windows.ts";
 
 // y = (x − mean) s + bias per channel with s = scale / sqrt(variance + ε): all but x are weights in inference.
-export const BatchNormalization: Gradient = ({ graph, node, dy, inputs, wants, int, float }) => {
+export const BatchNormalization: Gradient = (site) => {
+  const { graph, node, dy, inputs, wants, int, float } = site;
   const [x, scale, , mean, variance] = inputs as [Value, Value, Value, Value, Value];
   if (int("training_mode", 0) === 1) {
+    if (node.outputs.length === 3 && float("momentum", 0.9) === 0) return throughStatistics(site);
     throw new OnnxError(
       "UNSUPPORTED_OPERATOR",
       `${describe(node)}: expected inference, got training mode, which mixes the samples of a batch`,
@@ -32,6 +34,39 @@ export const BatchNormalization: Gradient = ({ graph, node, dy, inputs, wants, i
     wants(4) ? dVariance() : undefined,
   ];
 };
+
+/**
+ * In training, as `normalizeByBatch` writes it: outputs 1 and 2 are the mean and the variance of the batch, which depend on x.
+ * dx = s dy − s (x − mean) Σ dy (x − mean) / (n (variance + ε)) − s Σ dy / n per channel, as few passes over x: a line in dy
+ * and one in x, which is what the operator computes in inference.
+ */
+const throughStatistics: Gradient = ({ graph, dy, inputs, outputs, wants, float: floatOf }) => {
+  const [x, scale] = inputs as [Value, Value];
+  const [, mean, variance] = outputs as [Value, Value, Value];
+  const dySum = sumPerChannel(graph, dy);
+  const along = graph.Sub(sumPerChannel(graph, graph.Mul(dy, x)), graph.Mul(mean, dySum)); // Σ dy (x − mean)
+  const inverse = graph.Reciprocal(graph.Sqrt(graph.Add(variance, graph.scalar(floatOf("epsilon", 1e-5), variance))));
+  const dx = () => {
+    const [all, channels] = [x, mean].map((value) =>
+      graph.Cast(graph.op("Size", [value], { dtype: "int64" }), x.dtype),
+    );
+    const share = graph.Div(graph.Mul(scale, inverse), graph.Div(all!, channels!)); // s / n
+    const tilt = graph.Neg(graph.Mul(graph.Mul(share, graph.Mul(inverse, inverse)), along));
+    const offset = graph.Neg(graph.Add(graph.Mul(share, dySum), graph.Mul(tilt, mean)));
+    const direct = graph.Mul(dy, channelwise(graph, graph.Mul(scale, inverse), x));
+    return graph.Add(direct, line(graph, x, tilt, offset));
+  };
+  return [wants(0) ? dx() : undefined, wants(1) ? graph.Mul(along, inverse) : undefined, wants(2) ? dySum : undefined];
+};
+
+/** slope x + offset, both per channel, in one pass. */
+function line(graph: GraphBuilder, x: Value, slope: Value, offset: Value): Value {
+  const filled = (number: number) =>
+    graph.Expand(graph.scalar(number, x), graph.op("Shape", [slope], { dtype: "int64" }));
+  return graph.op("BatchNormalization", [x, slope, offset, filled(0), filled(1)], {
+    attributes: { epsilon: float(0) },
+  });
+}
 
 export const InstanceNormalization: Gradient = ({ graph, dy, inputs, wants, float }) => {
   const [x, scale] = inputs as [Value, Value];

@@ -86,3 +86,8 @@ export function kernelOf({ node }: Site, weight: Value): readonly number[] {
 export function spatialAxes(value: Value): readonly number[] {
   return Array.from({ length: rankOf(value) - 2 }, (_, index) => index + 2);
 }
+
+/** Σ over all axes of [batch, channels, …] but the channels; first along the places, which takes half the time. */
+export function sumPerChannel(graph: GraphBuilder, value: Value): Value {
+  return graph.ReduceSum(graph.ReduceSum(graph.Reshape(value, graph.ints([0, 0, -1])), [2], 0), [0], 0);
+}

@@ -1,7 +1,7 @@
 import { OnnxError } from "../errors.ts";
 import { freshPrefix } from "../fresh-names.ts";
 import { describe } from "../gradients/gradient.ts";
-import { GraphBuilder } from "../graph-builder.ts";
+import { float, GraphBuilder } from "../graph-builder.ts";
 import { initializerTensor } from "../initializer.ts";
 import type { Graph, Initializer, Model, Node } from "../model.ts";
 import type { Value } from "../value.ts";
@@ -19,7 +19,7 @@ export interface RunningAverage {
 
 /**
  * A copy in which batch normalisation uses the mean and the (biased) variance of the batch over all axes but the channels
- * (Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167), written in operators that have gradient rules.
+ * (Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167), each node in training mode and with momentum 0, which the gradient rule takes.
  */
 export function normalizeByBatch(model: Model): {
   readonly model: Model;
@@ -47,48 +47,36 @@ function normalize(graph: GraphBuilder, { initializers }: Graph, node: Node): re
   if (!running || !initializers.has(variance!.name) || node.outputs.length > 1) {
     throw new OnnxError("UNSUPPORTED_OPERATOR", `${describe(node)}: expected running averages that are constants`);
   }
-  const flat = graph.Reshape(x!, graph.ints([0, 0, -1])); // [batch, channels, places]
-  const average = (value: Value) =>
-    graph.op("ReduceMean", [value, graph.ints([0, 2])], { attributes: { keepdims: 1 } });
-  const batchMean = average(flat);
-  const centered = graph.Sub(flat, batchMean);
-  const batchVariance = average(graph.Mul(centered, centered));
-  const epsilon = graph.scalar(floatOf(node, "epsilon", 1e-5), flat);
-  const channelwise = (value: Value) => graph.Reshape(value, graph.ints([-1, 1]));
-  const factor = graph.Div(channelwise(scale!), graph.Sqrt(graph.Add(batchVariance, epsilon)));
-  const normal = graph.Add(graph.Mul(centered, factor), channelwise(bias!));
-  const back = graph.Reshape(normal, graph.shapeOf(x!));
+  // With momentum 0 the operator returns the batch's own mean and variance as the next running ones. The runtime writes them
+  // over the running ones that it was given, which must therefore be values that nobody else reads.
+  const attributes = { training_mode: 1, momentum: float(0), epsilon: float(floatOf(node, "epsilon", 1e-5)) };
+  const spare = [mean, variance].map((value) => graph.Mul(value!, graph.scalar(0.5, value!)));
+  const inputs = [x, scale, bias, ...spare];
+  const [normal, batchMean, batchVariance] = graph.ops("BatchNormalization", inputs, 3, { attributes });
+  const written = graph.nodes.pop()!;
   graph.nodes.push({
+    ...written,
     name: node.name,
-    op: "Identity",
-    domain: "",
-    inputs: [back.name],
-    outputs: [node.outputs[0]!],
-    attributes: {},
+    outputs: written.outputs.map((name) => (name === normal!.name ? node.outputs[0]! : name)),
   });
-
   const channels = initializerTensor(running).data.length;
   const momentum = floatOf(node, "momentum", 0.9);
   return [
-    { running: mean!.name, statistic: batchMean.name, momentum, batch: (after) => listOf(after, batchMean) },
+    { running: mean!.name, statistic: batchMean!.name, momentum, batch: () => batchMean! },
     {
       running: variance!.name,
-      statistic: batchVariance.name,
+      statistic: batchVariance!.name,
       momentum,
-      batch: (after) => unbiased(after, flat, batchVariance, channels),
+      batch: (after) => unbiased(after, x!, batchVariance!, channels),
     },
   ];
 }
 
-function listOf(graph: GraphBuilder, value: Value): Value {
-  return graph.Reshape(value, graph.ints([-1]));
-}
-
 /** n / (n − 1) times the variance, n being how many numbers a channel has in the batch. */
-function unbiased(graph: GraphBuilder, flat: Value, variance: Value, channels: number): Value {
-  const size = graph.Cast(graph.op("Size", [flat], { dtype: "int64" }), "float32");
+function unbiased(graph: GraphBuilder, x: Value, variance: Value, channels: number): Value {
+  const size = graph.Cast(graph.op("Size", [x], { dtype: "int64" }), "float32");
   const count = graph.Div(size, graph.scalar(channels, size));
-  return graph.Mul(listOf(graph, variance), graph.Div(count, graph.Sub(count, graph.scalar(1, count))));
+  return graph.Mul(variance, graph.Div(count, graph.Sub(count, graph.scalar(1, count))));
 }
 
 function floatOf({ attributes }: Node, name: string, absent: number): number {

@@ -100,6 +100,37 @@ checkRules([
   conv({ x: [2, 2, 4, 5, 3], weight: [2, 2, 2, 2, 2], strides: [2, 1, 2], free: anyBatch }),
 ]);
 
+// Enough filters for the places of the kernel to be copied by a convolution; images that are small or not.
+checkRules([
+  conv({ x: [2, 2, 9], weight: [3, 2, 4], pads: [1, 2], strides: [2], dilations: [2], free: anyBatch }),
+  conv({ x: [2, 2, 6, 7], weight: [6, 2, 3, 3], pads: [0, 1, 2, 1], strides: [2, 1], free: anyBatch }),
+  conv({ x: [2, 2, 6, 7], weight: [6, 2, 3, 3], pads: [1, 1, 1, 1], free: anyImage, name: "any size" }),
+  conv({ x: [1, 2, 7, 8], weight: [5, 2, 3, 2], pads: [1, 0, 2, 1], dilations: [2, 3], strides: [1, 2] }),
+  conv({ x: [2, 4, 5, 5], weight: [10, 2, 3, 3], group: 2, pads: [1, 1, 1, 1], strides: [2, 2], free: anyBatch }),
+  conv({
+    x: [2, 2, 6, 6],
+    weight: [5, 2, 3, 3],
+    strides: [2, 2],
+    pads: [0, 0, 1, 1],
+    autoPad: "SAME_UPPER",
+    free: anyImage,
+    name: "any size, many filters",
+  }),
+  conv({ x: [1, 1, 3, 4, 3], weight: [6, 1, 2, 3, 2], pads: [0, 1, 1, 1, 1, 0], free: anyBatch }),
+  conv({ x: [3, 8, 3, 3], weight: [6, 8, 3, 3], pads: [1, 1, 1, 1], strides: [2, 2], free: anyBatch, name: "at once" }),
+  conv({
+    x: [3, 8, 4, 5],
+    weight: [6, 8, 3, 3],
+    pads: [0, 1, 1, 2],
+    dilations: [2, 3],
+    free: anyBatch,
+    name: "at once",
+  }),
+  conv({ x: [3, 8, 4], weight: [9, 8, 3], pads: [1, 0], free: anyBatch, name: "at once" }),
+  conv({ x: [3, 8, 2, 2], weight: [8, 8, 1, 1], strides: [2, 2], free: anyBatch, name: "at once" }),
+  conv({ x: [3, 8, 2, 2], weight: [3, 8, 2, 2], pads: [1, 0, 0, 0], free: anyBatch, name: "at once, few filters" }),
+]);
+
 interface TransposedCase extends Case {
   readonly image: readonly number[];
   readonly attributes?: RuleCheck["attributes"];
@@ -171,6 +202,25 @@ checkRules([
     strides: [2, 2],
     pads: [1, 1, 0, 0],
     autoPad: "SAME_LOWER",
+  }),
+  convTranspose({
+    x: [2, 6, 3, 4],
+    weight: [6, 2, 3, 3],
+    image: [6, 8],
+    strides: [2, 2],
+    pads: [1, 1, 1, 1],
+    attributes: { output_padding: [1, 1] },
+    free: anyImage,
+    name: "many filters",
+  }),
+  convTranspose({
+    x: [3, 6, 2, 2],
+    weight: [6, 8, 3, 3],
+    image: [5, 6],
+    strides: [2, 3],
+    pads: [0, 0, 0, 0],
+    free: anyBatch,
+    name: "at once",
   }),
   convTranspose({
     x: [1, 2, 2, 3, 2],
