@@ -23,6 +23,17 @@ export {
   verifyEnvelope,
 } from "./dsse/envelope.ts";
 export { EvidenceError, type EvidenceErrorCode } from "./errors.ts";
+export {
+  type Exhibit,
+  evaluateGate,
+  type GateContext,
+  type GateDecision,
+  type GateLine,
+  type GateSubject,
+  type LineStatus,
+} from "./gate/evaluate.ts";
+export { GatePolicy, type MetricRule, parseGatePolicy, type Requirement } from "./gate/policy.ts";
+export { renderGateSarif } from "./gate/sarif.ts";
 export { keyAlgorithms } from "./keys/algorithms.ts";
 export {
   addKey,
