@@ -63,6 +63,26 @@ export { leafHash, verifyConsistency, verifyInclusion } from "./log/merkle.ts";
 export { type NoteKey, noteKeyOf, parseNote, parseNoteKey, verifyNote } from "./log/note.ts";
 export { type LogOptions, openLog, type TransparencyLog } from "./log/open-log.ts";
 export { formatProof, type LogProof, parseProof, verifyProof } from "./log/proof.ts";
+export type { HashOptions } from "./model-signing/hash-files.ts";
+export type { HashEvent } from "./model-signing/hash-model.ts";
+export { type ListOptions, listFiles, type ModelFile, type ModelFiles } from "./model-signing/list-files.ts";
+export {
+  type HashAlgorithm,
+  hashAlgorithms,
+  type ModelManifest,
+  type ModelResource,
+  manifestIn,
+  modelPredicateType,
+  type Serialization,
+} from "./model-signing/manifest.ts";
+export { pathsWithin, type SignedModel, type SignModelOptions, signModel } from "./model-signing/sign-model.ts";
+export {
+  type ModelDifference,
+  type ModelVerdict,
+  resultOf,
+  type VerifyModelOptions,
+  verifyModel,
+} from "./model-signing/verify-model.ts";
 export {
   assertConsistent,
   type EvidenceMetric,
