@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { canonicalJson } from "@casemate/evidence";
 import { sql, type Transaction } from "kysely";
 import type { Principal } from "../access/principal.ts";
@@ -84,9 +83,4 @@ async function append(rows: Transaction<Tables>, actor: Principal, fields: Event
     .values({ sequence, tenant: actor.tenant, at, actor: actor.id, action, resource, entry })
     .execute();
   return sequence;
-}
-
-/** SHA-256, in hex, of a value's canonical JSON: the digest of a state. */
-export function digestOf(value: unknown): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
 }

@@ -1,12 +1,6 @@
+import type { TransparencyLog } from "@casemate/evidence";
 import type { Store } from "@casemate/store";
 import type { Tables } from "../tables/tables.ts";
-
-/** Where entries end up: the transparency log of `@casemate/evidence`, as far as it is needed here. */
-export interface LogWriter {
-  readonly size: number;
-  append(entries: readonly Uint8Array[]): Promise<number>;
-  close(): Promise<void>;
-}
 
 /** Carries events from the table into the log, in order, soon after they are committed. */
 export interface EventLog {
@@ -14,6 +8,11 @@ export interface EventLog {
   wake(): void;
   /** Resolves when all that was committed before is in the log. */
   settled(): Promise<void>;
+  /** The log itself: size, checkpoint, proofs. */
+  readonly entries: Pick<
+    TransparencyLog,
+    "origin" | "vkey" | "size" | "checkpoint" | "entry" | "proof" | "consistency"
+  >;
   close(): Promise<void>;
 }
 
@@ -23,7 +22,7 @@ const BATCH = 1000;
  * Starts where the log ends, so that after a crash nothing is missing and nothing is there twice. `failed` is told when the log
  * cannot be written; the events wait in their table and the next `wake` tries again.
  */
-export function openEventLog(store: Store<Tables>, log: LogWriter, failed: (error: unknown) => void): EventLog {
+export function openEventLog(store: Store<Tables>, log: TransparencyLog, failed: (error: unknown) => void): EventLog {
   let running: Promise<void> | undefined;
   let isAsked = false;
   let isClosed = false;
@@ -56,6 +55,7 @@ export function openEventLog(store: Store<Tables>, log: LogWriter, failed: (erro
   }
 
   return {
+    entries: log,
     wake,
     async settled() {
       wake();

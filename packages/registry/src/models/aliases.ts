@@ -1,6 +1,7 @@
+import { digestOf } from "@casemate/evidence";
 import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
-import { change, digestOf } from "../events/change.ts";
+import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { touchModel } from "./models.ts";
 import { checkAlias } from "./names.ts";

@@ -1,5 +1,5 @@
+import { digestOf } from "@casemate/evidence";
 import { RegistryError } from "../errors.ts";
-import { digestOf } from "../events/change.ts";
 
 /** One file of a version: where it stands, with `/` between folders, and what it holds. */
 export interface ManifestFile {

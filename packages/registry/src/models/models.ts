@@ -1,8 +1,9 @@
+import { digestOf } from "@casemate/evidence";
 import type { Selectable } from "kysely";
 import type { Principal } from "../access/principal.ts";
 import { modelsFor } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
-import { type Change, change, digestOf } from "../events/change.ts";
+import { type Change, change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import type { Tables } from "../tables/tables.ts";
 import { matching } from "./matching.ts";

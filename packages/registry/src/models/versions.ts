@@ -1,7 +1,8 @@
+import { digestOf } from "@casemate/evidence";
 import type { Selectable } from "kysely";
 import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
-import { type Change, change, digestOf } from "../events/change.ts";
+import { type Change, change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import type { Tables, VersionState } from "../tables/tables.ts";
 import { type ManifestFile, manifestOf, rootDigestOf } from "./manifest.ts";
