@@ -16,8 +16,9 @@ export const hashAlgorithms = Object.keys(digestBytes) as readonly HashAlgorithm
 const ModelResource = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 8192 }),
   digest: Type.String({ pattern: "^[0-9a-f]+$", maxLength: 128 }),
-  algorithm: Type.Enum([...hashAlgorithms]),
+  algorithm: Type.String({ minLength: 1, maxLength: 100 }),
 });
+/** `algorithm` is the hash; releases of model_signing write `sha256-sharded-SIZE` for shards. */
 export type ModelResource = Immutable<Static<typeof ModelResource>>;
 
 const Serialization = Type.Object(
@@ -89,12 +90,13 @@ export function manifestIn({ subject, predicateType, predicate }: Statement): Mo
   if ((method === "shards") !== (shardSize !== undefined)) {
     throw refuse(`expected shard_size with the method shards and with it only, the method is ${method}`);
   }
+  const names = [algorithm, `${algorithm}-sharded-${shardSize}`];
   const seen = new Set<string>();
   for (const resource of resources) {
     const { name, digest } = resource;
     assertSafe(method === "shards" ? shardOf(name).path : name);
     if (seen.has(name)) throw refuse(`${name} is there twice`);
-    if (resource.algorithm !== algorithm) throw refuse(`${name}: expected ${algorithm}, got ${resource.algorithm}`);
+    if (!names.includes(resource.algorithm)) throw refuse(`${name}: expected ${algorithm}, got ${resource.algorithm}`);
     if (digest.length !== 2 * digestBytes[algorithm])
       throw refuse(`${name}: expected ${digestBytes[algorithm]} bytes of ${algorithm}`);
     seen.add(name);

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -5,8 +6,10 @@ import { parseBundle } from "../../src/bundles/bundle.ts";
 import { parseCertificates } from "../../src/bundles/certificates.ts";
 import { parseTrustedRoot } from "../../src/bundles/keyless.ts";
 import type { Trust } from "../../src/bundles/verify-bundle.ts";
+import { signerFromPem } from "../../src/keys/private-key.ts";
 import { parsePublicKey } from "../../src/keys/public-key.ts";
 import { manifestIn } from "../../src/model-signing/manifest.ts";
+import { signModel } from "../../src/model-signing/sign-model.ts";
 import { resultOf, verifyModel } from "../../src/model-signing/verify-model.ts";
 import { parseStatement } from "../../src/statements/statement.ts";
 
@@ -51,6 +54,33 @@ describe("model_signing", () => {
   test("a file that was left out without a record counts as added", async () => {
     const { verified, differences } = await verify("v1.0.1-elliptic-key", "elliptic-key", []);
     expect({ verified, differences }).toEqual({ verified: false, differences: [{ type: "extra", name: "ignore-me" }] });
+  });
+});
+
+describe("model_signing 1.1.1, run from its source", () => {
+  const key = parsePublicKey(read("model-signing-python/key.pub").toString());
+  test.each([
+    ["files", "model"],
+    ["shards-sha256", "model"],
+    ["shards-blake2", "model"],
+    ["single-file", "model/weights.txt"],
+    ["ours", "model"],
+  ])("%s.sig verifies", async (name, path) => {
+    const bundle = parseBundle(read(`model-signing-python/${name}.sig`));
+    const model = join(vectors, "model-signing-python", path);
+    expect(await resultOf(verifyModel(model, bundle, { type: "keys", keys: [key] }))).toMatchObject({ verified: true });
+  });
+
+  test("ours.sig, which it verified, is what is signed today", async () => {
+    const { envelope } = parseBundle(read("model-signing-python/ours.sig"));
+    const signer = signerFromPem(
+      generateKeyPairSync("ec", { namedCurve: "prime256v1" })
+        .privateKey.export({ type: "pkcs8", format: "pem" })
+        .toString(),
+      "test",
+    );
+    const { bundle } = await resultOf(signModel(join(vectors, "model-signing-python", "model"), signer));
+    expect(bundle.envelope.payload).toBe(envelope.payload);
   });
 });
 
