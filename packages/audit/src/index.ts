@@ -1,3 +1,4 @@
+export { type AttestOptions, attestAudit, attestScan } from "./attest.ts";
 export { audit, type InProcessOptions } from "./audit.ts";
 export { type CertificationReport, type CertifyEvent, type CertifyOptions, certifyModel } from "./certify-model.ts";
 export { checkContract } from "./check-contract.ts";
