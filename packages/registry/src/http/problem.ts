@@ -1,3 +1,4 @@
+import { EvidenceError } from "@casemate/evidence";
 import { StoreError } from "@casemate/store";
 import { RegistryError, type RegistryErrorCode, statusOf } from "../errors.ts";
 
@@ -51,6 +52,7 @@ export function known(error: unknown): { readonly code: RegistryErrorCode; reado
     if (error.code === "NOT_FOUND") return { code: "NOT_FOUND", message: error.message };
     if (error.code === "DIGEST_MISMATCH") return { code: "INVALID", message: error.message };
   }
+  if (error instanceof EvidenceError) return { code: "CONFLICT", message: error.message };
   const { statusCode, message } = error as { statusCode?: number; message?: string };
   if (statusCode === 400 || statusCode === 415) return { code: "INVALID", message: message ?? "" };
   if (statusCode === 413) return { code: "TOO_LARGE", message: message ?? "" };

@@ -111,31 +111,29 @@ function waitAfter(count: number, key: string): number {
 /** Sets a new password where the old one is right; ends all sessions of the account. Throws UNAUTHENTICATED, INVALID. */
 export async function changePassword(
   registry: Registry,
-  user: UserRow,
-  given: { readonly oldPassword: string; readonly newPassword: string; readonly address: string },
+  given: {
+    readonly tenant?: string;
+    readonly name: string;
+    readonly oldPassword: string;
+    readonly newPassword: string;
+    readonly address: string;
+  },
 ): Promise<void> {
-  await checkPassword(registry, {
-    tenant: user.tenant,
-    name: user.name,
-    password: given.oldPassword,
-    address: given.address,
+  const { tenant = "default", name, oldPassword, newPassword, address } = given;
+  const user = await checkPassword(registry, { tenant, name, password: oldPassword, address });
+  if (oldPassword === newPassword) throw new RegistryError("INVALID", "newPassword: expected another one");
+  const password = await hashPassword(newPassword, user.name);
+  const principal = await principalOf(registry, user, { method: "password", credential: "", address });
+  await change(registry, principal, async ({ rows, record }) => {
+    await rows
+      .updateTable("users")
+      .set({ password, must_change_password: 0 })
+      .where("tenant", "=", tenant)
+      .where("id", "=", user.id)
+      .execute();
+    await rows.deleteFrom("sessions").where("user_id", "=", user.id).execute();
+    await record({ action: "password:change", resource: `users/${user.id}` });
   });
-  if (given.oldPassword === given.newPassword) throw new RegistryError("INVALID", "newPassword: expected another one");
-  const password = await hashPassword(given.newPassword, user.name);
-  await change(
-    registry,
-    await principalOf(registry, user, { method: "password", credential: "", address: given.address }),
-    async ({ rows, record }) => {
-      await rows
-        .updateTable("users")
-        .set({ password, must_change_password: 0 })
-        .where("tenant", "=", user.tenant)
-        .where("id", "=", user.id)
-        .execute();
-      await rows.deleteFrom("sessions").where("user_id", "=", user.id).execute();
-      await record({ action: "password:change", resource: `users/${user.id}` });
-    },
-  );
 }
 
 /** The live session of a cookie. With an unsafe method, throws FORBIDDEN unless the header has the session's token. */

@@ -1,0 +1,253 @@
+import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  addKey,
+  attestationOf,
+  bundleOf,
+  generateKey,
+  parametersWithDigest,
+  parseBundle,
+  parseNoteKey,
+  type Signer,
+  signerFromFile,
+  signStatement,
+  statementOf,
+  subjectOf,
+  verifyProof,
+} from "@casemate/evidence";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ask, openTestServer, sha256Of, type TestServer } from "./open-server.ts";
+
+let server: TestServer;
+let signer: Signer;
+const tokens: Record<string, string> = {};
+const files = { "model.onnx": Buffer.from("not really a graph"), "README.md": Buffer.from("# digits\n") };
+
+const call = (who: string, method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+  ask(server.url, tokens[who] ?? "", method, `/api/v1${path}`, body, headers);
+
+beforeAll(async () => {
+  server = await openTestServer();
+  tokens.ada = await server.account("ada", "contributor");
+  tokens.bob = await server.account("bob", "reviewer");
+  tokens.eve = await server.account("eve", "reviewer");
+  tokens.rob = await server.account("rob", "releaser");
+  tokens.root = await server.account("root", "admin");
+  tokens.gate = await server.account("gateway", "service", { environment: "production", kind: "service" });
+  tokens.vic = await server.account("vic", "viewer");
+  tokens.aud = await server.account("aud", "auditor");
+  await generateKey(join(server.folder, "release.pem"), "ecdsa-p256");
+  signer = await signerFromFile(join(server.folder, "release.pem"));
+});
+
+afterAll(async () => {
+  expect(server.failures).toEqual([]);
+  await server.close();
+});
+
+async function upload(model: string): Promise<{ version: number; rootDigest: string }> {
+  for (const content of Object.values(files)) {
+    const { status } = await call("ada", "PUT", `/models/${model}/blobs/${sha256Of(content)}`, content);
+    expect(status).toBe(200);
+  }
+  const manifest = Object.entries(files).map(([path, content]) => ({
+    path,
+    sha256: sha256Of(content),
+    size: content.length,
+  }));
+  const { status, body } = await call("ada", "POST", `/models/${model}/versions`, { files: manifest });
+  expect({ status, state: body.state }).toEqual({ status: 201, state: "pending" });
+  await server.server.admissions.settled();
+  return body;
+}
+
+const signed = async (statement: Parameters<typeof signStatement>[0], by = signer) =>
+  bundleOf(await signStatement(statement, [by]), by.publicKey).json;
+
+/** As OpenSSF Model Signing has it. */
+const signatureOn = async () => {
+  const resources = Object.entries(files)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, content]) => ({ name, digest: sha256Of(content), algorithm: "sha256" }));
+  const root = createHash("sha256")
+    .update(Buffer.concat(resources.map(({ digest }) => Buffer.from(digest, "hex"))))
+    .digest("hex");
+  const predicate = { resources, serialization: { method: "files", hash_type: "sha256", allow_symlinks: false } };
+  return await signed(
+    statementOf([{ name: "digits", digest: { sha256: root } }], "https://model_signing/signature/v1.0", predicate),
+  );
+};
+
+const robustness = async (by = signer) =>
+  await signed(
+    attestationOf("robustness", [subjectOf("model", "model.onnx", sha256Of(files["model.onnx"]))], {
+      tool: { name: "casemate", version: "0.1.0" },
+      method: "test",
+      ...parametersWithDigest({ attack: "autoattack" }),
+      metrics: [{ name: "robust accuracy", value: 0.9, n: 500 }],
+      startedOn: new Date(Date.now() - 60_000).toISOString(),
+      finishedOn: new Date(Date.now() - 30_000).toISOString(),
+      expiresOn: new Date(Date.now() + 3_600_000).toISOString(),
+      thresholds: [],
+      scope: {},
+      result: "measured",
+      threat: { norm: "linf", epsilons: [0.2] },
+      checks: [{ id: "autoattack", status: "completed" }],
+      warnings: [],
+    }),
+    by,
+  );
+
+test("a version reaches production by signature, scan, attack, two people and a releaser, and proves it offline", async () => {
+  expect((await call("ada", "POST", "/models", { name: "digits", description: "Handwritten digits" })).status).toBe(
+    201,
+  );
+  const { version, rootDigest } = await upload("digits");
+  expect((await call("vic", "GET", `/models/digits/versions/${version}`)).body).toMatchObject({
+    state: "ready",
+    stateReason: expect.stringContaining("the scan says"),
+  });
+
+  const ring = addKey({ keys: [] }, signer.publicKey, { name: "release key", validFrom: new Date(0) });
+  expect((await call("root", "PATCH", "/environments/production", { keyRing: ring })).status).toBe(200);
+  const want = { model: "digits", version, environment: "production", reason: "better on noisy digits" };
+  const refused = await call("ada", "POST", "/promotions", want);
+  expect(refused.status).toBe(409);
+  expect(refused.body.detail).toContain("signature: missing: nobody has signed exactly these files");
+  expect(refused.body.detail).toContain("robustness: missing: there is no robustness attestation about it");
+
+  await generateKey(join(server.folder, "stranger.pem"), "ed25519");
+  const stranger = await signerFromFile(join(server.folder, "stranger.pem"));
+  for (const bundle of [await signatureOn(), await robustness(stranger)])
+    expect((await call("ada", "POST", `/models/digits/versions/${version}/evidence`, bundle)).status).toBe(201);
+  expect((await call("ada", "POST", "/promotions", want)).body.detail).toMatch(
+    /^production refuses version 1 of digits:\nrobustness: untrusted: .*is not in the key ring$/,
+  );
+
+  await call("ada", "POST", `/models/digits/versions/${version}/evidence`, await robustness());
+  const promotion = await call("ada", "POST", "/promotions", want);
+  expect(promotion).toMatchObject({ status: 201, body: { state: "open", approvalsNeeded: 2, rootDigest } });
+  const { id } = promotion.body;
+  const vote = (who: string, digest = rootDigest) =>
+    call(who, "POST", `/promotions/${id}/approvals`, { verdict: "approve", rootDigest: digest });
+  expect((await vote("ada")).status).toBe(403);
+  expect((await vote("bob", "0".repeat(64))).status).toBe(409);
+  expect((await vote("bob")).body.state).toBe("open");
+  expect((await vote("bob")).status).toBe(409);
+  expect((await call("rob", "POST", `/promotions/${id}/release`)).status).toBe(409);
+  expect((await vote("eve")).body.state).toBe("approved");
+  expect((await call("ada", "POST", `/promotions/${id}/release`)).status).toBe(403);
+  expect((await call("rob", "POST", `/promotions/${id}/release`)).body.state).toBe("promoted");
+
+  const loaded = await call("gate", "GET", "/environments/production/models/digits");
+  expect(loaded).toMatchObject({ status: 200, body: { version, rootDigest } });
+  const proved = verifyProof(loaded.body.proof, Buffer.from(loaded.body.event), parseNoteKey(loaded.body.logKey));
+  expect(JSON.parse(loaded.body.event)).toMatchObject({
+    sequence: proved.index,
+    action: "promotion:release",
+    after: rootDigest,
+  });
+  expect(parseBundle(Buffer.from(JSON.stringify(loaded.body.attestation))).material.type).toBe("publicKey");
+  expect((await call("gate", "GET", "/environments/production/models/digits/files/model.onnx")).body).toBe(
+    "not really a graph",
+  );
+  expect((await call("vic", "GET", "/models/digits/aliases/production")).body.version).toBe(version);
+  expect((await call("gate", "GET", "/environments/staging/models/digits")).status).toBe(403);
+
+  expect(
+    (await call("bob", "POST", `/models/digits/versions/${version}/quarantine`, { reason: "odd answers" })).status,
+  ).toBe(200);
+  expect((await call("gate", "GET", "/environments/production/models/digits")).body.detail).toContain(
+    "it is quarantined: odd answers",
+  );
+  expect(
+    (await call("bob", "POST", `/models/digits/versions/${version}/release-quarantine`, { reason: "a false alarm" }))
+      .status,
+  ).toBe(200);
+  expect((await call("root", "DELETE", `/models/digits/versions/${version}?reason=tidy`)).body.detail).toContain(
+    "is released in production",
+  );
+  expect((await call("eve", "POST", `/promotions/${id}/revoke`, { reason: "drift" })).body.state).toBe("revoked");
+  expect((await call("gate", "GET", "/environments/production/models/digits")).status).toBe(404);
+  expect(
+    (await call("vic", "GET", "/models/digits/aliases/production/history")).body.items.map(
+      (move: { version: number }) => move.version,
+    ),
+  ).toEqual([version, null]);
+});
+
+test("rows that somebody changed behind the registry's back are noticed at the load", async () => {
+  await call("ada", "POST", "/models", { name: "letters" });
+  const { version, rootDigest } = await upload("letters");
+  await server.registry.store.write(async (rows) => {
+    await rows
+      .updateTable("environments")
+      .set({ policy: JSON.stringify({ name: "open", requirements: [] }), approvals: 0 })
+      .where("name", "=", "production")
+      .execute();
+  });
+  const { body } = await call("ada", "POST", "/promotions", { model: "letters", version, environment: "production" });
+  expect(body.state).toBe("approved");
+  expect((await call("rob", "POST", `/promotions/${body.id}/release`)).body.state).toBe("promoted");
+  const load = () => call("gate", "GET", "/environments/production/models/letters");
+  expect((await load()).status).toBe(200);
+  await server.registry.store.write(async (rows) => {
+    await rows
+      .updateTable("version_files")
+      .set({ sha256: "0".repeat(64) })
+      .where("model", "=", "letters")
+      .where("path", "=", "model.onnx")
+      .execute();
+  });
+  expect((await load()).body.detail).toContain("its files are not the ones that were released");
+  await server.registry.store.write(async (rows) => {
+    await rows
+      .updateTable("version_files")
+      .set({ sha256: sha256Of(files["model.onnx"]) })
+      .where("model", "=", "letters")
+      .where("path", "=", "model.onnx")
+      .execute();
+    await rows
+      .updateTable("releases")
+      .set({ root_digest: rootDigest, sequence: 0 })
+      .where("model", "=", "letters")
+      .execute();
+  });
+  expect((await load()).body.detail).toContain("the log has another release at its place");
+  await expect(
+    server.registry.store.write((rows) => rows.updateTable("events").set({ action: "nothing" }).execute()),
+  ).rejects.toThrow("append-only");
+});
+
+test("a malicious file fails its version, with the scan as evidence", async () => {
+  await call("ada", "POST", "/models", { name: "trap" });
+  const pickle = Buffer.from("cos\nsystem\n(S'true'\ntR.");
+  await call("ada", "PUT", `/models/trap/blobs/${sha256Of(pickle)}`, pickle);
+  const { body } = await call("ada", "POST", "/models/trap/versions", {
+    files: [{ path: "model.pkl", sha256: sha256Of(pickle), size: pickle.length }],
+  });
+  await server.server.admissions.settled();
+  const found = await call("vic", "GET", `/models/trap/versions/${body.version}`);
+  expect(found.body).toMatchObject({
+    state: "failed",
+    stateReason: expect.stringMatching(/^the scan says malicious: model\.pkl: /),
+  });
+  expect((await call("vic", "GET", `/models/trap/versions/${body.version}/files/model.pkl`)).status).toBe(409);
+  expect((await call("vic", "GET", `/models/trap/versions/${body.version}/evidence`)).body.items).toHaveLength(1);
+});
+
+test("the log has every change and every denied attempt, in order, with its proof", async () => {
+  expect((await call("vic", "GET", "/events")).status).toBe(403);
+  const { body } = await call("aud", "GET", "/events?limit=1000");
+  expect(body.items.map(({ sequence }: { sequence: number }) => sequence)).toEqual(
+    body.items.map((_: unknown, index: number) => index),
+  );
+  const denied = body.items.filter(({ outcome }: { outcome: string }) => outcome === "denied");
+  expect(denied.map(({ action }: { action: string }) => action)).toContain("promotion:approve");
+  const { sequence } = denied[0];
+  const { body: proof } = await call("aud", "GET", `/events/${sequence}/proof`);
+  expect(verifyProof(proof.proof, Buffer.from(proof.event), parseNoteKey(proof.key)).index).toBe(sequence);
+  expect(JSON.stringify(body)).not.toContain(tokens.ada!.split("_")[2]);
+  await rm(join(server.folder, "stranger.pem"));
+});
