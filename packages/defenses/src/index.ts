@@ -17,7 +17,7 @@ export { type Ball, type BoundMethod, openVerifier, type Verifier, type Verifier
 export type { Detector, DetectorTraining, Score } from "./detectors/detector.ts";
 export { loadDetector, saveDetector } from "./detectors/detector-file.ts";
 export { energyDetector } from "./detectors/energy.ts";
-export { type EvadeOptions, type Evasion, evadeDetector } from "./detectors/evade-detector.ts";
+export { type EvadeEvent, type EvadeOptions, type Evasion, evadeDetector } from "./detectors/evade-detector.ts";
 export { type FeatureSqueezingOptions, featureSqueezing } from "./detectors/feature-squeezing.ts";
 export { type FitDetectorOptions, fitDetector, flaggedShare } from "./detectors/fit-detector.ts";
 export { localIntrinsicDimensionality } from "./detectors/local-intrinsic-dimensionality.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { linf, openClassifier, pgd, run } from "@casemate/attacks";
+import { completed, linf, openClassifier, pgd, run } from "@casemate/attacks";
 import { readDataset } from "@casemate/data";
 import { encodeModel, type Model, parseModel, readModel } from "@casemate/onnx";
 import { areaUnderCurve } from "@casemate/statistics";
@@ -18,6 +18,7 @@ import {
   localIntrinsicDimensionality,
   mahalanobisDetector,
   nearestNeighboursDetector,
+  type Purification,
   rejectingModel,
   saveDetector,
 } from "../../src/index.ts";
@@ -152,6 +153,46 @@ test("more neighbours than samples and other labels are refused", async () => {
   await expect(fitDetector(linearModel(), many, clean, other, options)).rejects.toThrow("got 2 at sample 0");
 });
 
+test("the adaptive attack sees through rounding: without that, random starts find less than half of these", async () => {
+  // The view adds Round(a) to b, which alone says how far a is from where the detector is silent.
+  const rounding: Purification = {
+    name: "rounding",
+    needsImage: false,
+    scale: "values",
+    nodes(graph, x) {
+      const a = graph.Slice(x, [0], [1], [3]);
+      const b = graph.Slice(x, [1], [2], [3]);
+      return graph.Concat([a, graph.Add(b, graph.op("Round", [a]))], 3);
+    },
+  };
+  const bounds = { lower: -9, upper: 9 };
+  const calibration = tensor([8, 2], Float32Array.of(0, 1, 0, 2, 0, 1, 0, 2, 0, 3, 1, 0.1, 1, 0.1, 1, 0.1));
+  const detector = featureSqueezing({ bounds, squeezers: [rounding] });
+  const fitted = await fitDetector(linearModel(), detector, clean, labels, { calibration, falsePositiveRate: 0.25 });
+  const count = 40;
+  const start = tensor(
+    [count, 2],
+    Float32Array.from({ length: 2 * count }, (_, i) => (i % 2 === 0 ? 8 : 0.2)),
+  );
+  const truth = new Int32Array(count);
+  try {
+    const options = { bounds, targets: 1, restarts: 1, steps: 60 };
+    const found = await completed(evadeDetector(fitted, start, truth, linf(8), options));
+    expect(found.attacked).toBe(count);
+    expect(found.rows).toHaveLength(found.evaded);
+    expect(found.evaded).toBeGreaterThan(0.9 * count);
+    for (const [a, b] of rows(found.examples)) {
+      expect(b).toBeLessThan(0); // the margin of the first class is 2b
+      expect(Math.abs(a - 8)).toBeLessThanOrEqual(8 + 1e-5);
+    }
+    expect(Math.max(...(await fitted.score(found.examples)))).toBeLessThanOrEqual(fitted.threshold);
+    const refused = completed(evadeDetector(fitted, start, truth, linf(8), { bounds, restarts: -1 }));
+    await expect(refused).rejects.toThrow("whole number of restarts from 0, got -1");
+  } finally {
+    await fitted.dispose();
+  }
+});
+
 const digits = join(import.meta.dirname, "../../../../examples/digits");
 let model: Model;
 let x: Tensor;
@@ -187,7 +228,9 @@ test("the adaptive attack passes digits by a detector that knows the plain attac
     expect(areaUnderCurve(good, bad).area).toBeGreaterThan(0.5);
     expect(flaggedShare(good, fitted.threshold).interval.lower).toBeLessThanOrEqual(0.05);
 
-    const { evaded, attacked, examples } = await evadeDetector(fitted, test, truth, linf(0.3), { bounds, steps: 20 });
+    const { evaded, attacked, examples } = await completed(
+      evadeDetector(fitted, test, truth, linf(0.3), { bounds, steps: 20 }),
+    );
     expect(evaded).toBeGreaterThan(0);
     expect(evaded).toBeLessThanOrEqual(attacked);
     const scores = await fitted.score(examples);
