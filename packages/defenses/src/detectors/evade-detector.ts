@@ -36,14 +36,14 @@ export interface Evasion {
  * The adaptive attack: targeted PGD on the margin of the classifier and its detector in one (Carlini & Wagner, 2017,
  * https://arxiv.org/abs/1705.07263), towards the most likely wrong classes one after another, with restarts. Gradients pass
  * through rounding as if it did nothing (BPDA, Athalye et al., 2018, https://arxiv.org/abs/1802.00420), so that squeezers do not
- * hide them. What it finds is scored again by the detector itself.
+ * hide them, and with momentum: on feature squeezing that found more than twice as many. What it finds is scored again by the detector itself.
  */
 export async function* evadeDetector(
   fitted: FittedDetector,
   x: Tensor,
   labels: ArrayLike<number>,
   threat: Threat,
-  { bounds, steps = 40, restarts = 2, targets = 3, seed = 0, signal }: EvadeOptions,
+  { bounds, steps = 100, restarts = 2, targets = 3, seed = 0, signal }: EvadeOptions,
 ): AsyncGenerator<EvadeEvent, Evasion> {
   requireWhole("targets", targets, 1);
   requireWhole("restarts", restarts, 0);
@@ -52,7 +52,7 @@ export async function* evadeDetector(
   const classifier: OnnxClassifier = await openClassifier(joint, { bounds, inputShape, straightThrough: true });
   try {
     const orders = ordersOf(await classifier.logits(x));
-    const attack = pgd({ steps, restarts, loss: "margin" });
+    const attack = pgd({ steps, stepSize: Math.min(1, TRAVEL / steps), momentum: 0.75, restarts, loss: "margin" });
     const ranks = Math.min(targets, classifier.classes - 2);
     let standing = orders.flatMap((order, row) => (order[0] === labels[row] ? [row] : []));
     const attacked = standing.length;
@@ -96,6 +96,8 @@ export async function* evadeDetector(
     await classifier.dispose();
   }
 }
+
+const TRAVEL = 5; // radii that all steps of a start are long together
 
 /** Those of the points that the detector lets pass: but for rounding all that the joint model lets pass. */
 async function unflagged(
