@@ -6,6 +6,13 @@ export type { AttackRow } from "./checks/attacks/attack-row.ts";
 export { attackRows } from "./checks/attacks/index.ts";
 export { parseContract } from "./contract.ts";
 export { draftContractFor } from "./contract-file.ts";
+export {
+  type DetectEvent,
+  type DetectedModel,
+  type DetectionReport,
+  type DetectModelOptions,
+  detectModel,
+} from "./detect-model.ts";
 export { type ContractDraft, draftContract } from "./draft-contract.ts";
 export { AuditError, type AuditErrorCode } from "./errors.ts";
 export type { AuditEvent, PlannedCheck, PlannedSubject } from "./events.ts";

@@ -4,6 +4,7 @@ import { auditCommand } from "./commands/audit.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { contractCommand } from "./commands/contract.ts";
 import { dataCommand } from "./commands/data.ts";
+import { detectCommand } from "./commands/detect.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
@@ -33,6 +34,7 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     trainCommand(console, finish),
     hardenCommand(console, finish),
     smoothCommand(console, finish),
+    detectCommand(console, finish),
     wrapCommand(console),
   ]) {
     program.addCommand(command);

@@ -26,6 +26,7 @@ export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
 export type { FittedDetector } from "./detectors/open-detector.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
 export { type SplitCalibrationOptions, splitCalibration } from "./detectors/split-calibration.ts";
+export { type DetectorInputs, type DetectorName, type DetectorRow, detectors } from "./detectors/table.ts";
 export {
   certifyPartitions,
   type PartitionCertificate,

@@ -3,6 +3,7 @@ import {
   editOutput,
   exposeLogits,
   type GraphBuilder,
+  type LogitsOptions,
   type Model,
   openSession,
   prepare,
@@ -22,6 +23,8 @@ export interface FitDetectorOptions {
   readonly calibration: Tensor;
   /** The share of clean samples that may be flagged. */
   readonly falsePositiveRate?: number;
+  /** Which output to use and what it holds, where the graph does not tell. */
+  readonly output?: LogitsOptions;
 }
 
 /** Fits a detector on clean training data and sets its threshold. Throws a DefenseError for a model or data it cannot take. */
@@ -30,9 +33,9 @@ export async function fitDetector(
   detector: Detector,
   x: Tensor,
   labels: Int32Array,
-  { calibration, falsePositiveRate = 0.05 }: FitDetectorOptions,
+  { calibration, falsePositiveRate = 0.05, output: which }: FitDetectorOptions,
 ): Promise<FittedDetector> {
-  const exposed = exposeLogits(await prepare(model, []));
+  const exposed = exposeLogits(await prepare(model, []), which);
   const feature = featureOf(exposed.model, exposed.output);
   const logits: Value = { name: exposed.output, dtype: "float32", shape: undefined };
   const features: Value = { name: feature, dtype: "float32", shape: undefined };
