@@ -29,6 +29,15 @@ describe("help", () => {
     [["data", "--help"]],
     [["data", "manifest", "--help"]],
     [["diff", "--help"]],
+    [["keys", "--help"]],
+    [["keys", "generate", "--help"]],
+    [["keys", "public", "--help"]],
+    [["keys", "add", "--help"]],
+    [["keys", "rotate", "--help"]],
+    [["keys", "revoke", "--help"]],
+    [["sign", "--help"]],
+    [["verify", "--help"]],
+    [["attest", "--help"]],
   ])("%j", async (args) => {
     const { code, stdout, stderr } = await casemate(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

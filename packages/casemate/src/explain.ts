@@ -2,7 +2,7 @@ import { AttackError } from "@casemate/attacks";
 import { AuditError, type AuditErrorCode } from "@casemate/audit";
 import { DataError } from "@casemate/data";
 import { DefenseError } from "@casemate/defenses";
-import { EvidenceError } from "@casemate/evidence";
+import { EvidenceError, type EvidenceErrorCode } from "@casemate/evidence";
 import { OnnxError } from "@casemate/onnx";
 import { ScanError } from "@casemate/scan";
 import { StoreError } from "@casemate/store";
@@ -17,6 +17,8 @@ export interface Explanation {
 
 const FAILURES: ReadonlySet<AuditErrorCode> = new Set(["CHECK_FAILED", "CHILD_CRASHED", "INTERRUPTED"]);
 
+const EVIDENCE_FAILURES: ReadonlySet<EvidenceErrorCode> = new Set(["SIGNER_FAILED", "LOG_DAMAGED"]);
+
 /** Bad input ends with 2; what went wrong on our side, or was cut short, with 3. */
 export function explain(error: unknown): Explanation {
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
@@ -26,7 +28,7 @@ export function explain(error: unknown): Explanation {
     error instanceof DataError ||
     error instanceof DefenseError ||
     error instanceof ScanError ||
-    error instanceof EvidenceError ||
+    (error instanceof EvidenceError && !EVIDENCE_FAILURES.has(error.code)) ||
     error instanceof StoreError ||
     (error instanceof AuditError && !FAILURES.has(error.code));
   return { code: isInput ? 2 : 3, message, stack };

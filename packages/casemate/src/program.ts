@@ -1,5 +1,6 @@
 import { version } from "@casemate/audit";
 import { Command } from "commander";
+import { attestCommand } from "./commands/attest.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { certifyCommand } from "./commands/certify.ts";
 import { contractCommand } from "./commands/contract.ts";
@@ -8,10 +9,13 @@ import { detectCommand } from "./commands/detect.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
+import { keysCommand } from "./commands/keys.ts";
 import { probeCommand } from "./commands/probe.ts";
 import { scanCommand } from "./commands/scan.ts";
+import { signCommand } from "./commands/sign.ts";
 import { smoothCommand } from "./commands/smooth.ts";
 import { trainCommand } from "./commands/train.ts";
+import { verifyCommand } from "./commands/verify.ts";
 import { wrapCommand } from "./commands/wrap.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -36,6 +40,10 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     smoothCommand(console, finish),
     detectCommand(console, finish),
     wrapCommand(console),
+    keysCommand(console, finish),
+    signCommand(console, finish),
+    verifyCommand(console, finish),
+    attestCommand(console, finish),
   ]) {
     program.addCommand(command);
   }

@@ -71,3 +71,20 @@ export function addHeader(
   if (name === undefined) throw new InvalidArgumentError("expected a name, a colon and a value."); // which may be secret
   return { ...before, [name]: value! };
 }
+
+/** A moment in ISO 8601: "2026-06-01" or "2026-06-01T12:00:00Z". */
+export function instant(text: string): Date {
+  const time = new Date(/^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? text : Number.NaN);
+  if (Number.isNaN(time.getTime())) {
+    throw new InvalidArgumentError(`expected a time such as 2026-06-01 or 2026-06-01T12:00:00Z, got '${text}'.`);
+  }
+  return time;
+}
+
+/** "90s", "30m", "12h" or "7d", in seconds. */
+export function duration(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (amount === undefined)
+    throw new InvalidArgumentError("expected seconds (90s), minutes (30m), hours (12h) or days (7d).");
+  return Number(amount) * { s: 1, m: 60, h: 3600, d: 86_400 }[unit as "s" | "m" | "h" | "d"];
+}
