@@ -12,12 +12,12 @@ export function fillNormalByZiggurat(target: Float32Array, draw: Draw): Float32A
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;
     const layer = word & (LAYERS - 1);
-    const place = (word >> 7) + 0.5; // 25 bits, from -2^24 to 2^24, and never 0
-    if (Math.abs(place) < INSIDE[layer]!) {
-      target[i] = place * SCALE[layer]!;
+    const whole = word >> 7; // 25 bits; the place is half a unit above, from -2^24 to 2^24, and never 0
+    if ((whole ^ (whole >> 31)) < INSIDE[layer]!) {
+      target[i] = (whole + 0.5) * SCALE[layer]!;
     } else {
-      spare ??= new Spare(draw);
-      target[i] = outside(layer, place, spare);
+      spare ??= new Spare(draw, target.length);
+      target[i] = outside(layer, whole, spare);
     }
   }
   return target;
@@ -33,8 +33,9 @@ const density = (x: number): number => Math.exp((-x * x) / 2);
 /** Right ends of the layers from the lowest, which is as wide as its area with the tail asks for, to the top at 0. */
 const ENDS = ends();
 const SCALE = ENDS.subarray(0, LAYERS).map((end) => end / UNIT);
-/** Places below this are under the curve wherever in the layer they are. */
-const INSIDE = SCALE.map((_, layer) => (UNIT * ENDS[layer + 1]!) / ENDS[layer]!);
+const HEIGHTS = ENDS.map(density);
+/** Places whose distance from 0, rounded down, is below this are under the curve wherever in the layer they are. */
+const INSIDE = Int32Array.from(SCALE, (_, layer) => Math.ceil((UNIT * ENDS[layer + 1]!) / ENDS[layer]! - 0.5));
 
 function ends(): Float64Array {
   const x = new Float64Array(LAYERS + 1);
@@ -47,16 +48,16 @@ function ends(): Float64Array {
 }
 
 /** The rare cases: the tail, the wedge under the curve, and places above the curve, for which another is drawn. */
-function outside(layer: number, place: number, spare: Spare): number {
+function outside(layer: number, whole: number, spare: Spare): number {
   for (;;) {
-    if (layer === 0) return Math.sign(place) * tail(spare);
-    const x = place * SCALE[layer]!;
-    const [low, high] = [density(ENDS[layer]!), density(ENDS[layer + 1]!)];
+    if (layer === 0) return Math.sign(whole + 0.5) * tail(spare);
+    const x = (whole + 0.5) * SCALE[layer]!;
+    const [low, high] = [HEIGHTS[layer]!, HEIGHTS[layer + 1]!];
     if (low + spare.uniform() * (high - low) < density(x)) return x;
     const word = spare.word();
     layer = word & (LAYERS - 1);
-    place = ((word | 0) >> 7) + 0.5;
-    if (Math.abs(place) < INSIDE[layer]!) return place * SCALE[layer]!;
+    whole = (word | 0) >> 7;
+    if ((whole ^ (whole >> 31)) < INSIDE[layer]!) return (whole + 0.5) * SCALE[layer]!;
   }
 }
 
@@ -71,12 +72,13 @@ function tail(spare: Spare): number {
 /** Words of the same draw's other stream, one at a time. */
 class Spare {
   readonly #draw: Draw;
-  #words: Uint32Array = new Uint32Array(16);
+  #words: Uint32Array;
   #used = 0;
 
-  constructor(draw: Draw) {
+  /** For so many numbers in all. */
+  constructor(draw: Draw, numbers: number) {
     this.#draw = { ...draw, stream: (draw.stream ^ 0x5a1660a7) >>> 0 };
-    fillWords(this.#words, this.#draw);
+    this.#words = fillWords(new Uint32Array(16 + 4 * Math.ceil(numbers / 128)), this.#draw); // about 1 for 40 is used
   }
 
   word(): number {
