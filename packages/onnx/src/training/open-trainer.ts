@@ -3,6 +3,8 @@ import { OnnxError } from "../errors.ts";
 import type { Graph, Model } from "../model.ts";
 import type { Feeds } from "../probe.ts";
 import { openSession, type Session } from "../session.ts";
+import { blockConvolutions } from "./block-convolutions.ts";
+import { channelBlock } from "./channel-block.ts";
 import { drawMasks } from "./drop-by-mask.ts";
 import type { Trainer, TrainerOptions, TrainingStep } from "./trainer.ts";
 import { type TrainingGraph, trainingGraph } from "./training-graph.ts";
@@ -10,7 +12,9 @@ import { type TrainingGraph, trainingGraph } from "./training-graph.ts";
 /** Compiles a model's training; see `trainingGraph` for what is refused. */
 export async function openTrainer(model: Model, options: TrainerOptions): Promise<Trainer> {
   const graph = await trainingGraph(model, options);
-  const session = await openSession(graph.model, options.threads === undefined ? {} : { threads: options.threads });
+  const block = await channelBlock();
+  const blocked = block === undefined ? graph.model : blockConvolutions(graph.model, block);
+  const session = await openSession(blocked, options.threads === undefined ? {} : { threads: options.threads });
   return new RuntimeTrainer(graph, session, model.graph, options);
 }
 
