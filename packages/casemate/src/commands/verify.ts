@@ -17,6 +17,7 @@ interface VerifyFlags extends TrustFlags {
   readonly signature?: string;
   readonly ignore?: readonly string[];
   readonly allowExtra?: boolean;
+  readonly allowOld?: boolean;
   readonly threads?: number;
   readonly json?: boolean;
 }
@@ -30,6 +31,7 @@ export function verifyCommand(console: Console, finish: (code: ExitCode) => void
   return withTrustFlags(command)
     .option("--ignore <paths>", "paths in the model that need not be signed, with commas between", parseNames)
     .option("--allow-extra", "let files be added; what was signed must be there and unchanged all the same")
+    .option("--allow-old", "let signatures of model_signing 0.2 count, which are not of the format of today")
     .option("--threads <n>", "that hash at the same time (default: one for each core)", wholeNumber(1))
     .option("--json", "print JSON on standard output, and nothing else there")
     .option("--verbose", "show where an error came from")
@@ -57,13 +59,14 @@ const NOT_VERIFIED: ReadonlySet<EvidenceErrorCode> = new Set([
 ]);
 
 async function run(path: string, flags: VerifyFlags, console: Console): Promise<ExitCode> {
-  const { json = false, ignore, allowExtra = false, threads } = flags;
+  const { json = false, ignore, allowExtra = false, allowOld = false, threads } = flags;
   const signaturePath = flags.signature ?? (await defaultSignaturePath(path));
   const trust = await trustOf(flags, "model", new Date());
   const bundle = parseBundle(await bytesOf(signaturePath), signaturePath);
   const events = verifyModel(path, bundle, trust, {
     signaturePath,
     allowExtraFiles: allowExtra,
+    allowVersion02: allowOld,
     ...(ignore !== undefined && { ignorePaths: ignore }),
     ...(threads !== undefined && { threads }),
   });

@@ -49,7 +49,8 @@ function publicKeyObject(pem: string, where: string): KeyObject {
   }
 }
 
-function verifies(
+/** `verify` of node:crypto, and false where OpenSSL throws on bytes that are no signature. */
+export function verifies(
   hash: string | undefined,
   message: Uint8Array,
   key: KeyObject | VerifyKeyObjectInput,

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { EvidenceError } from "../errors.ts";
 import { algorithms } from "./algorithms.ts";
+import { derFromRaw } from "./der.ts";
 import { isSignedBy } from "./public-key.ts";
 import type { PublicKey, Signer } from "./signer.ts";
 
@@ -15,13 +16,15 @@ export interface SignerCommandOptions {
 
 const MAXIMUM_OUTPUT_BYTES = 16_384;
 const INPUT = "{input}";
+const MESSAGE = "{message}";
 const OUTPUT = "{output}";
 
 /**
  * Signs through a program and its arguments, run without a shell: a hardware token, a key service, a wrapper script.
  * On standard input it gets, for ECDSA, the digest (SHA-256 for P-256, SHA-384 for P-384, SHA-512 for P-521); for Ed25519, which has no
- * digest, the message itself. It prints the signature: DER for ECDSA, 64 bytes for Ed25519, or base64 of either. An argument `{input}`
- * stands for a file with the input, `{output}` for one where the signature is to be. Each signature is verified before it is used.
+ * digest, the message itself. It prints the signature: for ECDSA DER, or r and s side by side; for Ed25519 its 64 bytes; or base64 of
+ * either. An argument `{input}` stands for a file with what is on standard input, `{message}` for one with the whole message, for services
+ * that hash by themselves, `{output}` for one where the signature is to be. Each signature is verified before it is used.
  * Throws SIGNER_FAILED; its messages hold no argument, since arguments may hold a PIN.
  */
 export function signerFromCommand(
@@ -33,13 +36,16 @@ export function signerFromCommand(
   if (program === undefined || program === "") {
     throw new EvidenceError("INVALID_OPTION", "signer command: expected a program and its arguments, got nothing");
   }
-  const { hash } = algorithms[publicKey.algorithm];
+  const { hash, rawBytes } = algorithms[publicKey.algorithm];
+  const formsOf = (bytes: Buffer): readonly Buffer[] =>
+    hash !== undefined && bytes.length === rawBytes ? [derFromRaw(bytes), bytes] : [bytes];
   return {
     publicKey,
     async sign(message) {
       const input = hash === undefined ? message : createHash(hash).update(message).digest();
-      const answer = await answerOf(program, args, input, seconds);
-      const signature = [answer, decoded(answer)].find((each) => isSignedBy(publicKey, message, each));
+      const answer = await answerOf(program, args, input, message, seconds);
+      const forms = [answer, decoded(answer)].flatMap(formsOf);
+      const signature = forms.find((each) => isSignedBy(publicKey, message, each));
       if (signature !== undefined) return signature;
       throw failed(
         program,
@@ -49,13 +55,30 @@ export function signerFromCommand(
   };
 }
 
-async function answerOf(program: string, args: readonly string[], input: Uint8Array, seconds: number): Promise<Buffer> {
+async function answerOf(
+  program: string,
+  args: readonly string[],
+  input: Uint8Array,
+  message: Uint8Array,
+  seconds: number,
+): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), "casemate-signer-")); // mode 0700
   try {
-    const inputFile = join(folder, "input");
-    const outputFile = join(folder, "output");
-    if (args.some((arg) => arg.includes(INPUT))) await writeFile(inputFile, input, { mode: 0o600 });
-    const named = args.map((arg) => arg.replaceAll(INPUT, inputFile).replaceAll(OUTPUT, outputFile));
+    const files = {
+      [INPUT]: join(folder, "input"),
+      [MESSAGE]: join(folder, "message"),
+      [OUTPUT]: join(folder, "output"),
+    };
+    const outputFile = files[OUTPUT]!;
+    for (const [name, bytes] of [
+      [INPUT, input],
+      [MESSAGE, message],
+    ] as const) {
+      if (args.some((arg) => arg.includes(name))) await writeFile(files[name]!, bytes, { mode: 0o600 });
+    }
+    const named = args.map((arg) =>
+      Object.entries(files).reduce((text, [name, path]) => text.replaceAll(name, path), arg),
+    );
     const printed = await run(program, named, input, seconds);
     if (!args.some((arg) => arg.includes(OUTPUT))) return printed;
     const written = await readFile(outputFile).catch(() => {

@@ -5,6 +5,7 @@ import type { HashOptions } from "./hash-files.ts";
 import { type HashEvent, type HashedModel, hashModel } from "./hash-model.ts";
 import { assertIgnorable, type ModelManifest, type ModelResource, manifestIn, shardOf } from "./manifest.ts";
 import { pathsWithin } from "./sign-model.ts";
+import { isVersion02, manifestOfVersion02 } from "./version-0-2.ts";
 
 export interface VerifyModelOptions extends HashOptions {
   /** Where the signature lies, so that it does not count as a file that was added. */
@@ -13,6 +14,8 @@ export interface VerifyModelOptions extends HashOptions {
   readonly ignorePaths?: readonly string[];
   /** Whether files may have been added. What was signed must be there and unchanged all the same. */
   readonly allowExtraFiles?: boolean;
+  /** Whether signatures of release 0.2 of model_signing count, which are not DSSE. */
+  readonly allowVersion02?: boolean;
 }
 
 /** A file that is not as it was signed. */
@@ -44,8 +47,7 @@ export async function* verifyModel(
   trust: Trust,
   options: VerifyModelOptions = {},
 ): AsyncGenerator<HashEvent, ModelVerdict> {
-  const { statement, signedBy, signedOn } = verifyAttestation(bundle, trust);
-  const manifest = manifestIn(statement);
+  const { manifest, signedBy, signedOn } = signedManifest(bundle, trust, options);
   const { signaturePath, ignorePaths = [], allowExtraFiles = false } = options;
   for (const each of ignorePaths) assertIgnorable(each);
   const own = await pathsWithin(path, signaturePath === undefined ? [] : [signaturePath]);
@@ -62,6 +64,24 @@ export async function* verifyModel(
     files: found.files.length,
     bytes: found.bytes,
   };
+}
+
+interface SignedManifest {
+  readonly manifest: ModelManifest;
+  readonly signedBy: SignedBy;
+  readonly signedOn?: Date;
+}
+
+function signedManifest(bundle: Bundle, trust: Trust, { allowVersion02 = false }: VerifyModelOptions): SignedManifest {
+  if (isVersion02(bundle)) {
+    if (allowVersion02) return manifestOfVersion02(bundle, trust);
+    throw new EvidenceError(
+      "MALFORMED",
+      "model signature: made by model_signing 0.2, which is read on request only; sign again",
+    );
+  }
+  const { statement, signedBy, signedOn } = verifyAttestation(bundle, trust);
+  return { manifest: manifestIn(statement), signedBy, ...(signedOn !== undefined && { signedOn }) };
 }
 
 /** The end of a stream of events: what it returns. Throws what it throws. */

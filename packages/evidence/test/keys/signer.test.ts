@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, sign, verify } from "node:crypto";
 import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EvidenceError } from "../../src/errors.ts";
 import { keyAlgorithms } from "../../src/keys/algorithms.ts";
+import { derFromRaw } from "../../src/keys/der.ts";
 import { generateKey, signerFromEnvironment, signerFromFile, signerFromPem } from "../../src/keys/private-key.ts";
 import { isSignedBy, parsePublicKey, publicKeyOf, readPublicKey } from "../../src/keys/public-key.ts";
 import { signerFromCommand } from "../../src/keys/signer-command.ts";
@@ -172,6 +173,31 @@ describe("an external command", () => {
     expect(isSignedBy(publicKey, message, await signer.sign(message))).toBe(true);
   });
 
+  test.each(["prime256v1", "secp384r1", "secp521r1"])(
+    "that answers r and s side by side for %s gives DER in the end",
+    async (namedCurve) => {
+      const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve });
+      const path = join(folder, "key.pem");
+      await writeFile(path, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+      const hash = { prime256v1: "sha256", secp384r1: "sha384", secp521r1: "sha512" }[namedCurve];
+      const text = `
+      const { sign } = require("crypto"), { readFileSync } = require("fs");
+      const key = { key: readFileSync(${JSON.stringify(path)}), dsaEncoding: "ieee-p1363" };
+      process.stdout.write(sign(${JSON.stringify(hash)}, readFileSync(process.argv[1]), key))`;
+      const signer = signerFromCommand([...script(text), "{message}"], publicKeyOf(publicKey));
+      for (let round = 0; round < 3; round++) {
+        expect(verify(hash, message, { key: publicKey, dsaEncoding: "der" }, await signer.sign(message))).toBe(true);
+      }
+    },
+  );
+
+  test("that hashes by itself gets the message", async () => {
+    const path = join(folder, "key.pem");
+    const publicKey = await generateKey(path, "ecdsa-p384");
+    const signer = signerFromCommand(["openssl", "dgst", "-sha384", "-sign", path, "{message}"], publicKey);
+    expect(isSignedBy(publicKey, message, await signer.sign(message))).toBe(true);
+  });
+
   test("runs without a shell", async () => {
     const marker = join(folder, "marker");
     await words(signerFromCommand(["true", `; touch ${marker}`, `$(touch ${marker})`], key()).sign(message));
@@ -181,6 +207,20 @@ describe("an external command", () => {
   test("is asked for at all", () => {
     expect(() => signerFromCommand([], key())).toThrow(/expected a program/);
   });
+});
+
+test("r and s become DER whatever their first bits are", () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  for (let round = 0; round < 40; round++) {
+    const text = Buffer.from(`message ${round}`);
+    const raw = sign("sha256", text, { key: privateKey, dsaEncoding: "ieee-p1363" });
+    expect(verify("sha256", text, { key: publicKey, dsaEncoding: "der" }, derFromRaw(raw))).toBe(true);
+  }
+  // r = 1, s = 128: X.690, 8.3
+  const small = Buffer.alloc(64);
+  small[31] = 1;
+  small[63] = 128;
+  expect(derFromRaw(small).toString("hex")).toBe("300702010102020080");
 });
 
 test("no message of any error holds a byte of a private key", async () => {

@@ -10,7 +10,7 @@ import { signerFromPem } from "../../src/keys/private-key.ts";
 import { parsePublicKey } from "../../src/keys/public-key.ts";
 import { manifestIn } from "../../src/model-signing/manifest.ts";
 import { signModel } from "../../src/model-signing/sign-model.ts";
-import { resultOf, verifyModel } from "../../src/model-signing/verify-model.ts";
+import { resultOf, type VerifyModelOptions, verifyModel } from "../../src/model-signing/verify-model.ts";
 import { parseStatement } from "../../src/statements/statement.ts";
 
 // Models that releases of model_signing have signed, and the vectors of the specification.
@@ -49,6 +49,19 @@ describe("model_signing", () => {
     const verdict = await verify(`${version}-${method}`, method, before ? ["ignore-me"] : []);
     expect(verdict).toMatchObject({ verified: true, differences: [] });
     expect(verdict.manifest.serialization).toMatchObject({ method: "files", hash_type: "sha256" });
+  });
+
+  test("v0.2.0, whose signature is not DSSE, verifies on request only", async () => {
+    const model = join(vectors, "model-transparency/v0.2.0-certificate");
+    const signaturePath = join(model, "model.sig");
+    const bundle = parseBundle(readFileSync(signaturePath));
+    const check = (options: VerifyModelOptions, given = bundle) =>
+      resultOf(verifyModel(model, given, trust.certificate!, { signaturePath, ...options }));
+    await expect(check({})).rejects.toThrow(/made by model_signing 0.2, which is read on request only/);
+    expect(await check({ allowVersion02: true })).toMatchObject({ verified: true, differences: [] });
+    const payload = Buffer.from(bundle.envelope.payload, "base64").toString().replace("signme-2", "signme-3");
+    const forged = { ...bundle, envelope: { ...bundle.envelope, payload: Buffer.from(payload).toString("base64") } };
+    await expect(check({ allowVersion02: true }, forged)).rejects.toMatchObject({ code: "INVALID_SIGNATURE" });
   });
 
   test("a file that was left out without a record counts as added", async () => {
