@@ -59,10 +59,20 @@ export { isSignedBy, parsePublicKey, publicKeyOf, readPublicKey } from "./keys/p
 export type { KeyAlgorithm, PublicKey, Signer } from "./keys/signer.ts";
 export { type SignerCommandOptions, signerFromCommand } from "./keys/signer-command.ts";
 export { type Checkpoint, parseCheckpoint, signCheckpoint, verifyCheckpoint } from "./log/checkpoint.ts";
+export { type Cosignature, mergeSignatures, verifyCosignatures } from "./log/cosignature.ts";
+export {
+  type LogPolicy,
+  parseLogPolicy,
+  type Quorum,
+  verifyWitnessed,
+  type WitnessedCheckpoint,
+} from "./log/log-policy.ts";
 export { leafHash, verifyConsistency, verifyInclusion } from "./log/merkle.ts";
 export { type NoteKey, noteKeyOf, parseNote, parseNoteKey, verifyNote } from "./log/note.ts";
 export { type LogOptions, openLog, type TransparencyLog } from "./log/open-log.ts";
-export { formatProof, type LogProof, parseProof, verifyProof } from "./log/proof.ts";
+export { formatProof, type LogProof, parseProof, verifyProof, verifyWitnessedProof } from "./log/proof.ts";
+export { readCheckpoint, type VerifiedLog, type VerifyLogOptions, verifyLog } from "./log/verify-log.ts";
+export { openWitness, type Witness, type WitnessAnswer, type WitnessOptions } from "./log/witness.ts";
 export type { HashOptions } from "./model-signing/hash-files.ts";
 export type { HashEvent } from "./model-signing/hash-model.ts";
 export { type ListOptions, listFiles, type ModelFile, type ModelFiles } from "./model-signing/list-files.ts";

@@ -26,7 +26,14 @@ export function verifyCheckpoint(note: string, key: NoteKey): Checkpoint {
       "UNTRUSTED_SIGNER",
       `checkpoint: expected one of ${key.name}, got one of ${checkpoint.origin}`,
     );
+  assertRootOfEmpty(checkpoint);
   return checkpoint;
+}
+
+/** Throws INVALID_PROOF for a tree of no entries that has another root than RFC 6962 gives it. */
+export function assertRootOfEmpty({ size, root }: Checkpoint): void {
+  if (size === 0 && !root.equals(emptyRoot))
+    throw new EvidenceError("INVALID_PROOF", "checkpoint: the empty tree has another root");
 }
 
 /** Reads the text of a checkpoint, without its signatures. Throws MALFORMED. */
@@ -41,6 +48,5 @@ export function parseCheckpoint(text: string): Checkpoint {
     throw wrong("expected a root of 32 bytes on the third line");
   if (extensions.pop() !== "" || extensions.includes(""))
     throw wrong("expected a newline at the end, and no empty line");
-  if (size === "0" && !hash.equals(emptyRoot)) throw wrong("the empty tree has another root");
   return { origin, size: Number(size), root: hash };
 }

@@ -34,18 +34,27 @@ const ED25519_PREFIX = Buffer.from("302a300506032b6570032100", "hex"); // Subjec
 
 /** Reads a vkey. Throws INVALID_KEY, also for types that are not known here. */
 export function parseNoteKey(vkey: string): NoteKey {
-  const [, name = "", hash = "", encoded = ""] =
-    /^([^\s+]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]{1,4000})$/.exec(vkey.trim()) ?? [];
-  const wrong = (what: string) =>
-    new EvidenceError("INVALID_KEY", `${what}, got ${JSON.stringify(vkey.slice(0, 200))}`);
-  if (name === "") throw wrong("expected a verifier key, name+hash+key");
-  const bytes = decodeBase64(encoded, `verifier key of ${name}`);
+  const { name, hash, bytes } = readVkey(vkey);
+  const wrong = (what: string) => new EvidenceError("INVALID_KEY", `verifier key of ${name}: ${what}`);
   const type = bytes[0];
   if (type !== 1 && type !== 4) throw wrong(`expected a key of type 1 or 4 (Ed25519), got type ${type}`);
   if (bytes.length !== 33) throw wrong("expected an Ed25519 key of 32 bytes");
   if (keyHash(name, bytes) !== hash) throw wrong("expected a hash that fits name and key");
   const key = createPublicKey({ key: Buffer.concat([ED25519_PREFIX, bytes.subarray(1)]), format: "der", type: "spki" });
   return { name, type, hash, key };
+}
+
+/** The parts of a vkey of any type; `bytes` are the type and the key. Throws INVALID_KEY. */
+export function readVkey(vkey: string): { readonly name: string; readonly hash: string; readonly bytes: Buffer } {
+  const [, name = "", hash = "", encoded = ""] =
+    /^([^\s+]{1,255})\+([0-9a-f]{8})\+([A-Za-z0-9+/]{1,4000}={0,2})$/.exec(vkey.trim()) ?? [];
+  const bytes = Buffer.from(encoded, "base64");
+  if (name === "" || bytes.length < 2 || bytes.toString("base64") !== encoded)
+    throw new EvidenceError(
+      "INVALID_KEY",
+      `expected a verifier key, name+hash+key, got ${JSON.stringify(vkey.slice(0, 200))}`,
+    );
+  return { name, hash, bytes };
 }
 
 /** The vkey of a signer of notes. Throws INVALID_KEY unless it is Ed25519. */
@@ -72,8 +81,11 @@ export async function signatureLine(
   message: Uint8Array,
   before = Buffer.alloc(0),
 ): Promise<string> {
-  const signature = await signer.sign(message);
-  return `— ${name} ${Buffer.concat([Buffer.from(hash, "hex"), before, signature]).toString("base64")}\n`;
+  return formatSignature({ name, hash, signature: Buffer.concat([before, await signer.sign(message)]) });
+}
+
+export function formatSignature({ name, hash, signature }: NoteSignature): string {
+  return `— ${name} ${Buffer.concat([Buffer.from(hash, "hex"), signature]).toString("base64")}\n`;
 }
 
 /** Parts text and signature lines. Throws MALFORMED. */

@@ -1,14 +1,17 @@
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { EvidenceError } from "../errors.ts";
 import type { Signer } from "../keys/signer.ts";
-import { parseCheckpoint, signCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { signCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
+import { mergeSignatures } from "./cosignature.ts";
+import { type Edge, grow, readBundle, readEdge, rootOfEdge } from "./edge.ts";
 import { lockFolder } from "./lock.ts";
-import { consistencyProof, inclusionProof, leafHash, rootOf } from "./merkle.ts";
+import { readerOf, removeBeyond, writeDurably } from "./log-files.ts";
+import { consistencyProof, inclusionProof } from "./merkle.ts";
 import { noteKeyOf, parseNote } from "./note.ts";
 import { formatProof } from "./proof.ts";
-import { hashesFrom, subtree } from "./tile-reader.ts";
-import { bundleOf, MAXIMUM_ENTRY, parseBundle, TILE_WIDTH, tilePath, tileWidth } from "./tiles.ts";
+import { hashesFrom, type ReadPath } from "./tile-reader.ts";
+import { MAXIMUM_ENTRY, TILE_WIDTH } from "./tiles.ts";
 
 /** An append-only log in a folder, laid out as C2SP tiles: any file server can publish it. */
 export interface TransparencyLog {
@@ -18,12 +21,19 @@ export interface TransparencyLog {
   readonly size: number;
   /** The latest signed checkpoint. */
   readonly checkpoint: string;
-  /** Adds entries of at most 65,535 bytes; returns the index of the first. When it resolves, they are on the disk under a signed checkpoint. */
+  /**
+   * Adds entries of at most 65,535 bytes; returns the index of the first. When it resolves, they are on the disk under a signed
+   * checkpoint. Calls that wait share one round of flushing. Where it throws, `size` says whether the entries are in all the same.
+   */
   append(entries: readonly Uint8Array[]): Promise<number>;
   entry(index: number): Promise<Buffer>;
   /** A C2SP proof that an entry is in the log as of the latest checkpoint. */
   proof(index: number): Promise<string>;
+  /** The audit path of an entry in the tree of `size` entries, the latest if absent. */
+  inclusion(index: number, size?: number): Promise<readonly Uint8Array[]>;
   consistency(from: number, to?: number): Promise<readonly Uint8Array[]>;
+  /** Adds signature lines of witnesses to the latest checkpoint. Nothing where the log has grown since; they are not verified. */
+  addCosignatures(checkpoint: string, lines: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,218 +46,191 @@ export interface LogOptions {
 
 /**
  * Opens or makes a log; one process at a time. The checkpoint is written last, so that after a crash the log is what the last
- * checkpoint says, and files beyond it are written anew. Throws LOG_DAMAGED, UNTRUSTED_SIGNER, NOT_WRITABLE, IN_USE.
+ * checkpoint says, and files beyond it are removed. Throws LOG_DAMAGED, UNTRUSTED_SIGNER, NOT_WRITABLE, IN_USE.
  */
 export async function openLog(folder: string, { origin, signer }: LogOptions): Promise<TransparencyLog> {
   const { key, vkey } = noteKeyOf(origin, signer);
-  await mkdir(folder, { recursive: true });
-  const unlock = await lockFolder(folder);
-  const read = async (path: string): Promise<Buffer | undefined> => {
-    try {
-      return await readFile(join(folder, path));
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-      throw cause;
-    }
+  await mkdir(folder, { recursive: true }).catch((cause) => {
+    throw new EvidenceError("NOT_WRITABLE", `cannot make ${folder}: ${cause.message}`, { cause });
+  });
+  const lock = await lockFolder(folder);
+  const read = readerOf(folder);
+
+  const publish = async (text: string): Promise<void> => {
+    await lock.assertHeld();
+    await writeDurably(folder, new Map([["checkpoint", Buffer.from(text)]]));
   };
-  try {
-    const existing = await read("checkpoint");
-    const from = existing === undefined ? 0 : verifyCheckpoint(existing.toString("utf8"), key).size;
-    const edge = await readEdge(read, from);
-    let size = from;
-    let checkpoint = existing?.toString("utf8") ?? "";
-    let queue: Promise<unknown> = Promise.resolve();
-
-    const publish = async (root: Uint8Array): Promise<void> => {
-      checkpoint = await signCheckpoint({ origin, size, root: Buffer.from(root) }, signer);
-      await writeDurably(folder, new Map([["checkpoint", Buffer.from(checkpoint)]]));
-    };
-    if (existing === undefined) await publish(await rootOf(hashesFrom(read, 0), 0, 0));
-    else {
-      const root = Buffer.from(await rootOf(hashesFrom(read, size), 0, size));
-      if (!root.equals(parseCheckpoint(parseNote(checkpoint).text).root))
-        throw new EvidenceError(
-          "LOG_DAMAGED",
-          `the tiles in ${folder} do not give the root of its checkpoint of size ${size}`,
-        );
+  /** What the disk says, without what an append that was cut off has left. */
+  const load = async (): Promise<State> => {
+    const checkpoint = (await read("checkpoint"))?.toString("utf8");
+    if (checkpoint === undefined) {
+      await removeBeyond(folder, 0);
+      return { checkpoint: "", edge: { size: 0, entries: [], levels: [] } };
     }
-
-    async function append(entries: readonly Uint8Array[]): Promise<number> {
-      const tooLarge = entries.findIndex(({ length }) => length > MAXIMUM_ENTRY);
-      if (tooLarge >= 0)
-        throw new EvidenceError(
-          "INVALID_OPTION",
-          `entry ${tooLarge}: expected at most ${MAXIMUM_ENTRY} bytes, got ${entries[tooLarge]!.length}`,
-        );
-      const first = size;
-      if (entries.length === 0) return first;
-      const grown = grow(edge, first, entries);
-      await writeDurably(folder, grown.files);
-      const total = first + entries.length;
-      const root = await rootOf(
-        hashesFrom(async (path) => grown.files.get(path) ?? (await read(path)), total),
-        0,
-        total,
+    const { size, root } = verifyCheckpoint(checkpoint, key);
+    const edge = await readEdge(read, size);
+    if (!rootOfEdge(edge).equals(root))
+      throw new EvidenceError(
+        "LOG_DAMAGED",
+        `the tiles in ${folder} do not give the root of its checkpoint of size ${size}`,
       );
-      size = total; // from here on a failure leaves a checkpoint behind that the next append replaces
-      edge.entries = grown.edge.entries;
-      edge.levels = grown.edge.levels;
+    await removeBeyond(folder, size);
+    return { checkpoint, edge };
+  };
+  const sign = async (edge: Edge): Promise<State> => ({
+    checkpoint: await signCheckpoint({ origin, size: edge.size, root: rootOfEdge(edge) }, signer),
+    edge,
+  });
+
+  try {
+    let state = await load();
+    if (state.checkpoint === "") {
+      state = await sign(state.edge);
+      await publish(state.checkpoint);
+    }
+    let isSure = true; // that the disk says what `state` says
+
+    const write = async (entries: readonly Uint8Array[]): Promise<number> => {
+      const first = state.edge.size;
       try {
-        await publish(root);
+        if (!isSure) {
+          state = await load();
+          isSure = true;
+          if (state.edge.size !== first)
+            throw new EvidenceError(
+              "NOT_WRITABLE",
+              `the log in ${folder} has ${state.edge.size} entries, not ${first}`,
+            );
+        }
+        const { edge, files, full } = grow(state.edge, entries);
+        await lock.assertHeld();
+        await writeDurably(folder, files);
+        const next = await sign(edge);
+        await publish(next.checkpoint);
+        state = next;
+        for (const path of full) await rm(join(folder, `${path}.p`), { recursive: true, force: true });
+        return first;
       } catch (error) {
-        size = first;
-        Object.assign(edge, await readEdge(read, first));
+        isSure = false;
+        const reloaded = await load().catch(() => undefined);
+        if (reloaded !== undefined) [state, isSure] = [reloaded, true];
         throw error;
       }
-      for (const full of grown.full) await rm(join(folder, `${full}.p`), { recursive: true, force: true });
-      return first;
-    }
+    };
+    const queue = queueOf(write);
 
     return {
       origin,
       vkey,
       get size() {
-        return size;
+        return state.edge.size;
       },
       get checkpoint() {
-        return checkpoint;
+        return state.checkpoint;
       },
-      append(entries) {
-        const result = queue.then(() => append(entries));
-        queue = result.catch(() => undefined);
-        return result;
+      async append(entries) {
+        const large = entries.findIndex(({ length }) => length > MAXIMUM_ENTRY);
+        if (large >= 0)
+          throw new EvidenceError(
+            "INVALID_OPTION",
+            `entry ${large}: expected at most ${MAXIMUM_ENTRY} bytes, got ${entries[large]!.length}`,
+          );
+        return entries.length === 0 ? state.edge.size : await queue.add(entries);
       },
-      async entry(index) {
-        return await readEntry(read, index, size);
-      },
+      entry: async (index) => await readEntry(read, index, state.edge.size),
       async proof(index) {
-        const [of, note] = [size, checkpoint];
-        return formatProof({ index, path: await inclusionProof(hashesFrom(read, of), index, of), checkpoint: note });
+        const { edge, checkpoint } = state;
+        return formatProof({
+          index,
+          path: await inclusionProof(hashesFrom(read, edge.size), index, edge.size),
+          checkpoint,
+        });
       },
-      consistency: async (before, to = size) => await consistencyProof(hashesFrom(read, to), before, to),
+      async inclusion(index, size = state.edge.size) {
+        assertSize(size, state.edge.size);
+        return await inclusionProof(hashesFrom(read, state.edge.size), index, size);
+      },
+      async consistency(from, to = state.edge.size) {
+        assertSize(to, state.edge.size);
+        return await consistencyProof(hashesFrom(read, state.edge.size), from, to);
+      },
+      addCosignatures: async (checkpoint, lines) =>
+        await queue.run(async () => {
+          if (parseNote(checkpoint).text !== parseNote(state.checkpoint).text) return;
+          const merged = mergeSignatures(state.checkpoint, lines);
+          verifyCheckpoint(merged, key);
+          await publish(merged);
+          state = { ...state, checkpoint: merged };
+        }),
       async close() {
-        await queue;
-        await unlock();
+        await queue.run(async () => {});
+        await lock.release();
       },
     };
   } catch (error) {
-    await unlock();
+    await lock.release();
     throw error;
   }
 }
 
-/** What is not full yet: the entries of the last bundle, and the hashes of the last tile of each level. */
-interface Edge {
-  entries: readonly Uint8Array[];
-  levels: readonly (readonly Buffer[])[];
-}
-
-/** The files that change when entries are added, and which of them are full now. */
-interface Growth {
+interface State {
+  readonly checkpoint: string;
   readonly edge: Edge;
-  readonly files: ReadonlyMap<string, Buffer>;
-  readonly full: readonly string[];
 }
 
-function grow(edge: Edge, size: number, added: readonly Uint8Array[]): Growth {
-  const files = new Map<string, Buffer>();
-  const full: string[] = [];
-  const put = (level: number | "entries", index: number, width: number, bytes: Buffer): void => {
-    files.set(tilePath(level, index, width), bytes);
-    if (width === TILE_WIDTH) full.push(tilePath(level, index));
-  };
-  let entries = [...edge.entries, ...added];
-  let bundle = Math.floor(size / TILE_WIDTH);
-  for (; entries.length >= TILE_WIDTH; entries = entries.slice(TILE_WIDTH))
-    put("entries", bundle++, TILE_WIDTH, bundleOf(entries.slice(0, TILE_WIDTH)));
-  if (entries.length > 0) put("entries", bundle, entries.length, bundleOf(entries));
+const MAXIMUM_ROUND = 16_384; // entries; of 64 KiB each they are a gigabyte
 
-  const levels: (readonly Buffer[])[] = [];
-  let hashes: readonly Buffer[] = added.map(leafHash);
-  for (let level = 0; hashes.length > 0 || level < edge.levels.length; level++) {
-    let row = [...(edge.levels[level] ?? []), ...hashes];
-    let tile = Math.floor(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH);
-    const above: Buffer[] = [];
-    for (; row.length >= TILE_WIDTH; row = row.slice(TILE_WIDTH)) {
-      const bytes = Buffer.concat(row.slice(0, TILE_WIDTH));
-      put(level, tile++, TILE_WIDTH, bytes);
-      above.push(subtree(bytes));
+/** One piece of work at a time; entries that come while one is going on are written together. */
+function queueOf(write: (entries: readonly Uint8Array[]) => Promise<number>) {
+  const waiting: {
+    readonly entries: readonly Uint8Array[];
+    readonly resolve: (first: number) => void;
+    readonly reject: (error: unknown) => void;
+  }[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function round(): Promise<void> {
+    const taken: typeof waiting = [];
+    for (let count = 0; waiting.length > 0 && (taken.length === 0 || count < MAXIMUM_ROUND); ) {
+      taken.push(waiting.shift()!);
+      count += taken.at(-1)!.entries.length;
     }
-    if (row.length > 0 && (hashes.length > 0 || above.length > 0)) put(level, tile, row.length, Buffer.concat(row));
-    levels.push(row);
-    hashes = above;
+    if (taken.length === 0) return; // an earlier round has taken them along
+    try {
+      let index = await write(taken.flatMap(({ entries }) => entries));
+      for (const { entries, resolve } of taken) {
+        resolve(index);
+        index += entries.length;
+      }
+    } catch (error) {
+      for (const { reject } of taken) reject(error);
+    }
   }
-  return { edge: { entries, levels }, files, full };
+
+  function run<T>(work: () => Promise<T>): Promise<T> {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  }
+
+  return {
+    run,
+    add(entries: readonly Uint8Array[]): Promise<number> {
+      return new Promise((resolve, reject) => {
+        waiting.push({ entries, resolve, reject });
+        void run(round);
+      });
+    },
+  };
 }
 
-async function readEdge(read: (path: string) => Promise<Buffer | undefined>, size: number): Promise<Edge> {
-  const last = Math.floor(size / TILE_WIDTH);
-  const width = size % TILE_WIDTH;
-  const entries = width === 0 ? [] : await readBundle(read, last, size);
-  const levels: (readonly Buffer[])[] = [];
-  for (let level = 0; TILE_WIDTH ** level <= size; level++) {
-    const hashes = Math.floor(size / TILE_WIDTH ** level);
-    const count = hashes % TILE_WIDTH;
-    const at = hashesFrom(read, size);
-    const row: Buffer[] = [];
-    for (let index = hashes - count; index < hashes; index++) row.push(Buffer.from(await at(level * 8, index)));
-    levels.push(row);
-  }
-  return { entries, levels };
-}
-
-async function readEntry(
-  read: (path: string) => Promise<Buffer | undefined>,
-  index: number,
-  size: number,
-): Promise<Buffer> {
+async function readEntry(read: ReadPath, index: number, size: number): Promise<Buffer> {
   if (!(Number.isInteger(index) && index >= 0 && index < size))
     throw new EvidenceError("INVALID_OPTION", `index: expected one of the ${size} entries, got ${index}`);
   return (await readBundle(read, Math.floor(index / TILE_WIDTH), size))[index % TILE_WIDTH]!;
 }
 
-async function readBundle(
-  read: (path: string) => Promise<Buffer | undefined>,
-  index: number,
-  size: number,
-): Promise<readonly Buffer[]> {
-  const width = tileWidth(0, index, size);
-  const path = tilePath("entries", index, width);
-  const partial = await read(path);
-  if (partial !== undefined) return parseBundle(partial, width);
-  const whole = await read(tilePath("entries", index));
-  if (whole === undefined) throw new EvidenceError("LOG_DAMAGED", `${path} is missing`);
-  return parseBundle(whole, TILE_WIDTH).slice(0, width);
-}
-
-/** Files by temporary name, flushed, renamed, their folders flushed: all of it is on the disk afterwards. */
-async function writeDurably(folder: string, files: ReadonlyMap<string, Buffer>): Promise<void> {
-  const folders = new Set<string>();
-  try {
-    for (const [path, bytes] of files) {
-      const place = join(folder, path);
-      const made = await mkdir(dirname(place), { recursive: true });
-      for (let each = dirname(place); made !== undefined && each.length >= dirname(made).length; each = dirname(each))
-        folders.add(each);
-      folders.add(dirname(place));
-      const file = await open(`${place}.new`, "w");
-      try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(`${place}.new`, place);
-    }
-    for (const each of process.platform === "win32" ? [] : folders) {
-      const handle = await open(each, "r");
-      await handle.sync().finally(() => handle.close());
-    }
-  } catch (cause) {
-    throw new EvidenceError(
-      "NOT_WRITABLE",
-      `cannot write the log in ${folder}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  }
+function assertSize(size: number, most: number): void {
+  if (!(Number.isInteger(size) && size >= 0 && size <= most))
+    throw new EvidenceError("INVALID_OPTION", `size: expected at most ${most}, got ${size}`);
 }

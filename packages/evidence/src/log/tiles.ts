@@ -32,17 +32,17 @@ export function bundleOf(entries: readonly Uint8Array[]): Buffer {
 }
 
 /** The entries of a bundle. Throws MALFORMED unless there are exactly `width`. */
-export function parseBundle(bytes: Buffer, width: number): readonly Buffer[] {
+export function parseBundle(bytes: Buffer, width: number, where = "entry bundle"): readonly Buffer[] {
   const entries: Buffer[] = [];
   let at = 0;
   while (at < bytes.length) {
     const end = at + 2 <= bytes.length ? at + 2 + bytes.readUInt16BE(at) : Number.POSITIVE_INFINITY;
     if (end > bytes.length)
-      throw new EvidenceError("MALFORMED", `entry bundle: entry ${entries.length} is cut off at byte ${bytes.length}`);
+      throw new EvidenceError("MALFORMED", `${where}: entry ${entries.length} is cut off at byte ${bytes.length}`);
     entries.push(bytes.subarray(at + 2, end));
     at = end;
   }
   if (entries.length !== width)
-    throw new EvidenceError("MALFORMED", `entry bundle: expected ${width} entries, got ${entries.length}`);
+    throw new EvidenceError("MALFORMED", `${where}: expected ${width} entries, got ${entries.length}`);
   return entries;
 }
