@@ -1,4 +1,4 @@
-// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training, scan.
+// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training, scan, sign.
 import { run, setUp } from "../set-up.mjs";
 
 const all = [
@@ -13,6 +13,7 @@ const all = [
   "bounds",
   "training",
   "scan",
+  "sign",
 ];
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !all.includes(name));
