@@ -4,6 +4,7 @@ import { DataError } from "@casemate/data";
 import { DefenseError } from "@casemate/defenses";
 import { EvidenceError, type EvidenceErrorCode } from "@casemate/evidence";
 import { OnnxError } from "@casemate/onnx";
+import { RegistryError, type RegistryErrorCode } from "@casemate/registry";
 import { ScanError } from "@casemate/scan";
 import { StoreError } from "@casemate/store";
 import type { ExitCode } from "./exit-code.ts";
@@ -18,6 +19,7 @@ export interface Explanation {
 const FAILURES: ReadonlySet<AuditErrorCode> = new Set(["CHECK_FAILED", "CHILD_CRASHED", "INTERRUPTED"]);
 
 const EVIDENCE_FAILURES: ReadonlySet<EvidenceErrorCode> = new Set(["SIGNER_FAILED", "LOG_DAMAGED"]);
+const BUSY: ReadonlySet<RegistryErrorCode> = new Set(["UNAVAILABLE", "STORAGE_FULL", "TOO_MANY_REQUESTS"]);
 
 /** Bad input ends with 2; what went wrong on our side, or was cut short, with 3. */
 export function explain(error: unknown): Explanation {
@@ -27,6 +29,7 @@ export function explain(error: unknown): Explanation {
     (error instanceof AttackError && error.code !== "ENDPOINT_FAILED") ||
     error instanceof DataError ||
     error instanceof DefenseError ||
+    (error instanceof RegistryError && !BUSY.has(error.code)) ||
     error instanceof ScanError ||
     (error instanceof EvidenceError && !EVIDENCE_FAILURES.has(error.code)) ||
     error instanceof StoreError ||

@@ -10,11 +10,17 @@ import { diffCommand } from "./commands/diff.ts";
 import { hardenCommand } from "./commands/harden.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { keysCommand } from "./commands/keys.ts";
+import { loginCommand } from "./commands/login.ts";
 import { probeCommand } from "./commands/probe.ts";
+import { approveCommand, promoteCommand, releaseCommand, revokeCommand } from "./commands/promote.ts";
+import { pullCommand } from "./commands/pull.ts";
+import { registerCommand } from "./commands/register.ts";
 import { scanCommand } from "./commands/scan.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { signCommand } from "./commands/sign.ts";
 import { smoothCommand } from "./commands/smooth.ts";
 import { trainCommand } from "./commands/train.ts";
+import { userCommand } from "./commands/user.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { wrapCommand } from "./commands/wrap.ts";
 import type { Console } from "./console.ts";
@@ -44,6 +50,15 @@ export function programFor(console: Console, args: readonly string[], finish: (c
     signCommand(console, finish),
     verifyCommand(console, finish),
     attestCommand(console, finish),
+    serveCommand(console),
+    loginCommand(console),
+    userCommand(console),
+    registerCommand(console, finish),
+    promoteCommand(console, finish),
+    approveCommand(console),
+    releaseCommand(console),
+    revokeCommand(console),
+    pullCommand(console),
   ]) {
     program.addCommand(command);
   }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { copyFile, type FileHandle, mkdir, open, opendir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { checkName } from "../blob-names.ts";
 import type { BlobEntry, Blobs } from "../blobs.ts";
@@ -10,7 +10,8 @@ import { StoreError } from "../errors.ts";
  * Blobs as files `<prefix>/ab/abcdef…`, written beside their place, flushed and renamed: a crash leaves nothing but a file in
  * `incoming`, which the next start clears. Throws FULL, UNREACHABLE.
  */
-export function openFileBlobs(folder: string): Blobs {
+export function openFileBlobs(path: string): Blobs {
+  const folder = resolve(path);
   const placeOf = (prefix: string, sha256: string): string => {
     checkName(prefix, sha256);
     return join(folder, prefix, sha256.slice(0, 2), sha256);
@@ -135,10 +136,12 @@ async function flushFolder(path: string): Promise<void> {
   if (process.platform !== "win32") await flush(path);
 }
 
+/** Makes folders on an absolute path, each on the disk afterwards: the new ones, and the one that they were made in. */
 async function makeFolders(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   if (first === undefined) return;
-  for (let each = path; each.length >= dirname(first).length; each = dirname(each)) await flushFolder(each);
+  for (let each = path; each.length >= first.length; each = dirname(each)) await flushFolder(each);
+  await flushFolder(dirname(first));
 }
 
 async function namesIn(path: string): Promise<readonly string[]> {

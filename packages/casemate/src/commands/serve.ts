@@ -1,0 +1,75 @@
+import { version } from "@casemate/audit";
+import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
+import { Command } from "commander";
+import type { Console } from "../console.ts";
+import { wholeNumber } from "./options.ts";
+
+interface ServeFlags {
+  readonly folder: string;
+  readonly host: string;
+  readonly port: number;
+  readonly hostName?: readonly string[];
+  readonly origin?: string;
+}
+
+/** `casemate serve`: the registry over HTTP, in one process over one folder. */
+export function serveCommand(console: Console): Command {
+  return new Command("serve")
+    .description("Serve the registry: immutable versions, evidence, approvals, environments, MLflow's API.")
+    .option(
+      "--folder <path>",
+      "where rows, files, keys and the log are kept; made at the first start",
+      "casemate-registry",
+    )
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--port <n>", "port; 0 for any that is free", wholeNumber(0), 7420)
+    .option("--host-name <names...>", "names that it answers to beside localhost, such as registry.example.com")
+    .option("--origin <name>", "name of the transparency log; kept for ever (default: casemate.local/log)")
+    .option("--verbose", "show where an error came from")
+    .addHelpText("after", EXAMPLES)
+    .action(async (flags: ServeFlags) => await serve(flags, console));
+}
+
+const EXAMPLES = `
+The first start prints the administrator's one-time password. Put a proxy with TLS before an address that others reach.
+Ends with exit code 0 at Ctrl-C or SIGTERM, after what is under way; 2 wrong use or bad input, 3 it cannot run.
+
+Examples:
+  casemate serve
+  casemate serve --folder /srv/registry --host 0.0.0.0 --host-name registry.example.com
+`;
+
+async function serve({ folder, host, port, hostName = [], origin }: ServeFlags, console: Console): Promise<void> {
+  const failed = (error: unknown) =>
+    console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const registry = await openRegistry({ folder, failed, ...(origin === undefined ? {} : { origin }) });
+  try {
+    const admin = await createFirstAdmin(registry);
+    const server = await createServer(registry, { version, hosts: hostName.map((name) => name.toLowerCase()), failed });
+    try {
+      const url = await server.app.listen({ host, port }).catch((cause) => {
+        throw new RegistryError(
+          "INVALID",
+          `cannot listen on ${host}:${port}: ${cause instanceof Error ? cause.message : cause}`,
+          { cause },
+        );
+      });
+      if (admin !== undefined)
+        console.print(`First start: sign in as ${admin.name} with the one-time password ${admin.password}`);
+      console.print(`Registry at ${url}`);
+      await untilSignal();
+      console.error("Ending after what is under way.");
+    } finally {
+      await server.close();
+    }
+  } finally {
+    await registry.close();
+  }
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", () => resolve());
+    process.once("SIGTERM", () => resolve());
+  });
+}
