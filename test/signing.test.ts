@@ -104,6 +104,31 @@ describe("sign and verify", () => {
     rmSync(at("model", "added.py"));
   });
 
+  test("with a protected key, and with one from the environment", async () => {
+    process.env.CASEMATE_TEST_PASSPHRASE = "correct horse";
+    const protection = ["--passphrase-env", "CASEMATE_TEST_PASSPHRASE"];
+    expect(await run("keys", "generate", at("protected.pem"), ...protection)).toMatchObject({ code: 0 });
+    process.env.CASEMATE_TEST_KEY = readFileSync(at("protected.pem"), "utf8");
+    for (const key of [
+      ["--key", at("protected.pem")],
+      ["--key-env", "CASEMATE_TEST_KEY"],
+    ]) {
+      const output = at("protected.sig");
+      const sign = (...more: string[]) => run("sign", at("model", "config.json"), ...key, ...more, "--output", output);
+      expect(await sign(...protection)).toMatchObject({ code: 0 });
+      const args = ["--signature", output, "--public-key", at("protected.pub")];
+      expect(await run("verify", at("model", "config.json"), ...args)).toMatchObject({ code: 0 });
+      expect(await sign()).toMatchObject({ code: 2, text: expect.stringContaining("protected by a passphrase") });
+      process.env.CASEMATE_TEST_PASSPHRASE = "wrong";
+      const { code, text } = await sign(...protection);
+      expect({ code, text }).toMatchObject({ code: 2, text: expect.stringContaining("does not open the key") });
+      expect(text).not.toContain("wrong");
+      process.env.CASEMATE_TEST_PASSPHRASE = "correct horse";
+    }
+    delete process.env.CASEMATE_TEST_PASSPHRASE;
+    delete process.env.CASEMATE_TEST_KEY;
+  });
+
   test("through a signer command, in shards", async () => {
     const output = at("command.sig");
     const command = JSON.stringify(["openssl", "pkeyutl", "-sign", "-inkey", at("release.pem")]);

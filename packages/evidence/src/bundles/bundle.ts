@@ -50,6 +50,7 @@ const BundleJson = Type.Object({
       ]),
     ),
   }),
+  messageSignature: Type.Optional(Type.Never()), // a reader might take it for what was signed
   dsseEnvelope: Type.Object({
     payload: Type.String({ minLength: 1 }),
     payloadType: Type.String({ minLength: 1, maxLength: 1000 }),

@@ -4,6 +4,7 @@ import { EvidenceError } from "../errors.ts";
 import { readSmallFile } from "../read-file.ts";
 
 const MAXIMUM_CHAIN = 8;
+const MAXIMUM_STEPS = 100; // among certificates that all vouch for each other, paths without end could be tried
 const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 const KNOWN_EXTENSIONS = new Set(["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.35", "2.5.29.37"]);
 const WEAK_SIGNATURES = new Set(["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1"]); // MD5 and SHA-1
@@ -37,9 +38,10 @@ export function verifyCertificateChain(
   assertUsable(leaf, at);
   if (!maySign(leaf)) throw refuse(leaf, "may not sign: neither digitalSignature nor code signing is among its uses");
   const isRoot = (certificate: X509Certificate): boolean => roots.some(({ raw }) => raw.equals(certificate.raw));
+  let steps = 0;
   const reaches = (certificate: X509Certificate, path: readonly X509Certificate[]): boolean => {
     if (isRoot(certificate)) return true;
-    if (path.length >= MAXIMUM_CHAIN) return false;
+    if (path.length >= MAXIMUM_CHAIN || ++steps > MAXIMUM_STEPS) return false;
     return [...roots, ...between].some(
       (issuer) =>
         !path.includes(issuer) &&

@@ -31,17 +31,28 @@ export function parseTrustedRoot(bytes: Uint8Array, where = "trusted root"): Pin
   }
 }
 
+/** What a keyless bundle holds, after it was verified. */
+export interface KeylessPayload {
+  readonly payload: Buffer;
+  readonly payloadType: string;
+  /** As the log proves it. */
+  readonly signedOn?: Date;
+}
+
 /**
  * Verifies a keyless bundle without a network: certificate, its log, the entry in the transparency log, the signature, then identity
- * and issuer. Gives the time that the log proves. Throws INVALID_SIGNATURE, UNTRUSTED_SIGNER, MALFORMED.
+ * and issuer. What it returns is what was verified. Throws INVALID_SIGNATURE, UNTRUSTED_SIGNER, MALFORMED.
  */
 export function verifyKeyless(
   { json }: Bundle,
   root: PinnedRoot,
   { identity, issuer }: KeylessIdentity,
-): Date | undefined {
-  const bundle = attempt("MALFORMED", () => bundleFromJSON(json));
-  const signer = attempt("INVALID_SIGNATURE", () => new Verifier(root).verify(toSignedEntity(bundle)));
+): KeylessPayload {
+  const { content, verificationMaterial, ...rest } = attempt("MALFORMED", () => bundleFromJSON(json));
+  if (content.$case !== "dsseEnvelope") throw new EvidenceError("MALFORMED", "bundle: expected a dsseEnvelope");
+  const signer = attempt("INVALID_SIGNATURE", () =>
+    new Verifier(root).verify(toSignedEntity({ content, verificationMaterial, ...rest })),
+  );
   const got = signer.identity;
   if (got?.subjectAlternativeName !== identity || got.extensions?.issuer !== issuer) {
     throw new EvidenceError(
@@ -49,10 +60,11 @@ export function verifyKeyless(
       `bundle: expected a signature by ${identity} of ${issuer}, got ${got?.subjectAlternativeName} of ${got?.extensions?.issuer}`,
     );
   }
-  const seconds = bundle.verificationMaterial.tlogEntries
+  const times = verificationMaterial.tlogEntries
     .map((entry) => Number(entry.integratedTime))
     .filter((each) => each > 0);
-  return seconds.length === 0 ? undefined : new Date(Math.min(...seconds) * 1000);
+  const { payload, payloadType } = content.dsseEnvelope;
+  return { payload, payloadType, ...(times.length > 0 && { signedOn: new Date(Math.min(...times) * 1000) }) };
 }
 
 function attempt<T>(code: "MALFORMED" | "INVALID_SIGNATURE", work: () => T): T {

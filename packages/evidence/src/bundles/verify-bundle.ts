@@ -1,5 +1,4 @@
 import type { X509Certificate } from "node:crypto";
-import { decodeBase64 } from "../base64.ts";
 import { type VerifiedPayload, verifyEnvelope } from "../dsse/envelope.ts";
 import { EvidenceError } from "../errors.ts";
 import { type KeyRing, type KeyUse, trustedAt } from "../keys/key-ring.ts";
@@ -56,12 +55,9 @@ export function verifyBundle(bundle: Bundle, trust: Trust): VerifiedBundle {
     case "keyless": {
       if (material.type !== "keyless") throw otherKind(bundle, "an identity of Sigstore");
       const { root, identity, issuer } = trust;
-      const signedOn = verifyKeyless(bundle, root, { identity, issuer });
       return {
-        payload: decodeBase64(envelope.payload, "payload of the bundle"),
-        payloadType: envelope.payloadType,
+        ...verifyKeyless(bundle, root, { identity, issuer }),
         signedBy: { type: "identity", identity, issuer },
-        ...(signedOn !== undefined && { signedOn }),
       };
     }
   }

@@ -130,6 +130,11 @@ describe("a keyless bundle", () => {
     expect(() => verifyBundle(bundle, sigstore)).toThrow(expect.objectContaining({ code: "INVALID_SIGNATURE" }));
   });
 
+  test("with a second thing that could be what was signed is refused", () => {
+    const messageSignature = { messageDigest: { algorithm: "SHA2_256", digest: "AAAA" }, signature: "AAAA" };
+    expect(() => changed((json) => Object.assign(json, { messageSignature }))).toThrow(/messageSignature/);
+  });
+
   test("with an entry of another time is refused", () => {
     const bundle = changed(({ verificationMaterial }) => {
       (verificationMaterial as { tlogEntries: [{ integratedTime: string }] }).tlogEntries[0].integratedTime =
@@ -231,6 +236,36 @@ describe("a chain of certificates", () => {
   ] as const)("that %s", (_, chain, reason) => {
     if (reason === undefined) expect(verifyCertificateChain(chain(), trusted, soon).subject).toBe("CN=stranger");
     else expect(() => verifyCertificateChain(chain(), trusted, soon)).toThrow(reason);
+  });
+
+  test("is given up where certificates vouch for each other without end", () => {
+    // twelve certificates of one name and one key: each issues each
+    writeFileSync(join(folder, "loop.ext"), extensions.ca);
+    openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", "loop.key");
+    openssl("req", "-new", "-key", "loop.key", "-subj", "/CN=loop", "-out", "loop.csr");
+    const loop = Array.from({ length: 12 }, (_, index) => {
+      openssl(
+        "x509",
+        "-req",
+        "-in",
+        "loop.csr",
+        "-signkey",
+        "loop.key",
+        "-set_serial",
+        String(index + 1),
+        "-days",
+        "30",
+        "-extfile",
+        "loop.ext",
+        "-out",
+        "loop.pem",
+      );
+      return parseCertificates(readFileSync(join(folder, "loop.pem"), "utf8"))[0]!.raw;
+    });
+    const leaf = make("looped", "loop", "leaf");
+    const started = performance.now();
+    expect(() => verifyCertificateChain([leaf, ...loop], trusted, soon)).toThrow(/leads to none of 1 trusted roots/);
+    expect(performance.now() - started).toBeLessThan(10_000); // without an end it would be hours
   });
 
   test("counts within its period only", () => {
