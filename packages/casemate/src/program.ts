@@ -1,67 +1,51 @@
-import { version } from "@casemate/audit";
 import { Command } from "commander";
-import { attestCommand } from "./commands/attest.ts";
-import { auditCommand } from "./commands/audit.ts";
-import { certifyCommand } from "./commands/certify.ts";
-import { contractCommand } from "./commands/contract.ts";
-import { dataCommand } from "./commands/data.ts";
-import { detectCommand } from "./commands/detect.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { hardenCommand } from "./commands/harden.ts";
-import { inspectCommand } from "./commands/inspect.ts";
-import { keysCommand } from "./commands/keys.ts";
-import { loginCommand } from "./commands/login.ts";
-import { probeCommand } from "./commands/probe.ts";
-import { approveCommand, promoteCommand, releaseCommand, revokeCommand } from "./commands/promote.ts";
-import { pullCommand } from "./commands/pull.ts";
-import { registerCommand } from "./commands/register.ts";
-import { scanCommand } from "./commands/scan.ts";
-import { serveCommand } from "./commands/serve.ts";
-import { signCommand } from "./commands/sign.ts";
-import { smoothCommand } from "./commands/smooth.ts";
-import { trainCommand } from "./commands/train.ts";
-import { userCommand } from "./commands/user.ts";
-import { verifyCommand } from "./commands/verify.ts";
-import { wrapCommand } from "./commands/wrap.ts";
 import type { Console } from "./console.ts";
 import type { ExitCode } from "./exit-code.ts";
+import { version } from "./version.ts";
 
-/** The command and its subcommands. `finish` is told how the chosen one ended. */
-export function programFor(console: Console, args: readonly string[], finish: (code: ExitCode) => void): Command {
+type Finish = (code: ExitCode) => void;
+type Load = (console: Console, finish: Finish, args: readonly string[]) => Promise<Command>;
+
+/** Each command in a module of its own, with what it needs: only the one that is asked for is loaded. In the order of the help. */
+const commands: Readonly<Record<string, Load>> = {
+  audit: async (console, finish, args) => (await import("./commands/audit.ts")).auditCommand(console, args, finish),
+  inspect: async (console) => (await import("./commands/inspect.ts")).inspectCommand(console),
+  certify: async (console, finish) => (await import("./commands/certify.ts")).certifyCommand(console, finish),
+  contract: async (console) => (await import("./commands/contract.ts")).contractCommand(console),
+  probe: async (console, finish) => (await import("./commands/probe.ts")).probeCommand(console, finish),
+  scan: async (console, finish) => (await import("./commands/scan.ts")).scanCommand(console, finish),
+  data: async (console, finish) => (await import("./commands/data.ts")).dataCommand(console, finish),
+  diff: async (console, finish) => (await import("./commands/diff.ts")).diffCommand(console, finish),
+  train: async (console, finish) => (await import("./commands/train.ts")).trainCommand(console, finish),
+  harden: async (console, finish) => (await import("./commands/harden.ts")).hardenCommand(console, finish),
+  smooth: async (console, finish) => (await import("./commands/smooth.ts")).smoothCommand(console, finish),
+  detect: async (console, finish) => (await import("./commands/detect.ts")).detectCommand(console, finish),
+  wrap: async (console) => (await import("./commands/wrap.ts")).wrapCommand(console),
+  keys: async (console, finish) => (await import("./commands/keys.ts")).keysCommand(console, finish),
+  sign: async (console, finish) => (await import("./commands/sign.ts")).signCommand(console, finish),
+  verify: async (console, finish) => (await import("./commands/verify.ts")).verifyCommand(console, finish),
+  attest: async (console, finish) => (await import("./commands/attest.ts")).attestCommand(console, finish),
+  serve: async (console) => (await import("./commands/serve.ts")).serveCommand(console),
+  login: async (console) => (await import("./commands/login.ts")).loginCommand(console),
+  user: async (console) => (await import("./commands/user.ts")).userCommand(console),
+  register: async (console, finish) => (await import("./commands/register.ts")).registerCommand(console, finish),
+  promote: async (console, finish) => (await import("./commands/promote.ts")).promoteCommand(console, finish),
+  approve: async (console) => (await import("./commands/promote.ts")).approveCommand(console),
+  release: async (console) => (await import("./commands/promote.ts")).releaseCommand(console),
+  revoke: async (console) => (await import("./commands/promote.ts")).revokeCommand(console),
+  pull: async (console) => (await import("./commands/pull.ts")).pullCommand(console),
+};
+
+/** The command with the subcommand that `args` begin with, or with all of them. `finish` is told how the chosen one ended. */
+export async function programFor(console: Console, args: readonly string[], finish: Finish): Promise<Command> {
   const program = new Command("casemate")
-    .description("Attacks a machine-learning model, from its ONNX file alone, and reports what it withstands.")
+    .description(
+      "Builds the security case of a machine-learning model: attacks, hardens, scans, signs and promotes it.",
+    )
     .version(version)
     .addHelpText("after", EXAMPLES);
-  for (const command of [
-    auditCommand(console, args, finish),
-    inspectCommand(console),
-    certifyCommand(console, finish),
-    contractCommand(console),
-    probeCommand(console, finish),
-    scanCommand(console, finish),
-    dataCommand(console, finish),
-    diffCommand(console, finish),
-    trainCommand(console, finish),
-    hardenCommand(console, finish),
-    smoothCommand(console, finish),
-    detectCommand(console, finish),
-    wrapCommand(console),
-    keysCommand(console, finish),
-    signCommand(console, finish),
-    verifyCommand(console, finish),
-    attestCommand(console, finish),
-    serveCommand(console),
-    loginCommand(console),
-    userCommand(console),
-    registerCommand(console, finish),
-    promoteCommand(console, finish),
-    approveCommand(console),
-    releaseCommand(console),
-    revokeCommand(console),
-    pullCommand(console),
-  ]) {
-    program.addCommand(command);
-  }
+  const asked = Object.hasOwn(commands, args[0] ?? "") ? [commands[args[0]!]!] : Object.values(commands);
+  for (const load of asked) program.addCommand(await load(console, finish, args));
   for (const command of [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]) {
     command
       .helpOption("-h, --help", "show this help")
@@ -84,4 +68,6 @@ Examples:
   casemate harden model.onnx --data train.npz --validation validation.npz --epsilon 8/255 --out hardened.onnx
   casemate scan downloads/
   casemate probe http://localhost:8080/v2/models/name --data samples.npz --epsilon 8/255 --queries 20000
+  casemate sign model.onnx --key release.pem
+  casemate serve
 `;

@@ -1,7 +1,7 @@
-import { version } from "@casemate/audit";
 import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
+import { version } from "../version.ts";
 import { wholeNumber } from "./options.ts";
 
 interface ServeFlags {
