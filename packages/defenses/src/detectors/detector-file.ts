@@ -5,7 +5,7 @@ import { type FittedDetector, openDetector } from "./open-detector.ts";
 
 /**
  * A detector as one ONNX model, to be written with `writeModel`: outputs logits and score, and in its metadata the kind, the
- * threshold, the spread of clean scores, the false-positive rate that was asked for and the digest of the classifier.
+ * threshold, the spread of clean scores, the false-positive rate that was asked for, the rows that a sample takes and the digest of the classifier.
  */
 export function saveDetector({ model, name, ...fitted }: FittedDetector): Model {
   const metadata = new Map(model.metadata).set(KIND, name).set(DIGEST, fitted.modelDigest);
@@ -24,7 +24,7 @@ export async function loadDetector(model: Model): Promise<FittedDetector> {
       `loadDetector: expected a model with the metadata '${KIND}' and '${DIGEST}' and two outputs, got ${got}`,
     );
   }
-  const [threshold, scale, falsePositiveRate] = numbers.map((key) => {
+  const [threshold, scale, falsePositiveRate, copies] = numbers.map((key) => {
     const text = model.metadata.get(PREFIX + key);
     const value = text ? Number(text) : Number.NaN;
     if (Number.isFinite(value)) return value;
@@ -33,8 +33,8 @@ export async function loadDetector(model: Model): Promise<FittedDetector> {
       "UNSUPPORTED_MODEL",
       `loadDetector: metadata '${PREFIX + key}': expected a number, got ${got}`,
     );
-  }) as [number, number, number];
-  return await openDetector({ name, model, modelDigest, threshold, scale, falsePositiveRate });
+  }) as [number, number, number, number];
+  return await openDetector({ name, model, modelDigest, threshold, scale, falsePositiveRate, copies });
 }
 
 /** The sha256 of a model's file, hexadecimal. */
@@ -45,4 +45,4 @@ export function modelDigest(model: Model): string {
 const PREFIX = "casemate.detector.";
 const KIND = `${PREFIX}kind`;
 const DIGEST = `${PREFIX}modelDigest`;
-const numbers = ["threshold", "scale", "falsePositiveRate"] as const;
+const numbers = ["threshold", "scale", "falsePositiveRate", "copies"] as const;

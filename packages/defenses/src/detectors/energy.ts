@@ -9,10 +9,12 @@ export function energyDetector({ temperature = 1 }: { readonly temperature?: num
   return {
     name: "energy",
     citation: { text: "Liu et al., 2020", url: "https://arxiv.org/abs/2010.03759" },
-    fit: () => (graph, _features, logits) => {
-      const scaled = graph.Mul(logits, graph.scalar(1 / temperature, logits));
-      const sum = graph.op("ReduceLogSumExp", [scaled, graph.ints([1])], { attributes: { keepdims: 0 } });
-      return graph.Mul(sum, graph.scalar(-temperature, logits));
-    },
+    fit: () => ({
+      score(graph, { logits }) {
+        const scaled = graph.Mul(logits, graph.scalar(1 / temperature, logits));
+        const sum = graph.op("ReduceLogSumExp", [scaled, graph.ints([1])], { attributes: { keepdims: 0 } });
+        return graph.Mul(sum, graph.scalar(-temperature, logits));
+      },
+    }),
   };
 }

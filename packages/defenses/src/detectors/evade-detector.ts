@@ -3,6 +3,7 @@ import { type Shape, type Tensor, takeRows, tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
 import type { FittedDetector } from "./open-detector.ts";
 import { rejectingModel } from "./rejecting-model.ts";
+import { batchFor } from "./run-in-batches.ts";
 
 export interface EvadeOptions {
   readonly bounds: Bounds;
@@ -69,6 +70,7 @@ export async function* evadeDetector(
           attackMisclassified: true, // a clean sample that is flagged is attacked too
           indices: standing,
           seed,
+          batchSize: Math.min(64, batchFor(fitted.copies)),
           ...(signal && { signal }),
         },
       );

@@ -28,12 +28,14 @@ export function featureSqueezing({
   return {
     name: "feature-squeezing",
     citation: { text: "Xu et al., 2018", url: "https://arxiv.org/abs/1704.01155" },
-    views: (graph, x, inputShape) =>
-      squeezers.map((squeezer) => purified(graph, x, [squeezer], { bounds, inputShape, layout })),
-    fit: () => (graph, _features, logits, others) => {
-      const own = graph.Unsqueeze(graph.Softmax(logits, 1), [0]);
-      const distances = graph.ReduceSum(graph.op("Abs", [graph.Sub(graph.Softmax(others!, 2), own)]), [2], 0);
-      return graph.ReduceMax(distances, [0], 0);
-    },
+    fit: ({ x: { shape } }) => ({
+      views: (graph, x) =>
+        squeezers.map((each) => purified(graph, x, [each], { bounds, inputShape: shape.slice(1), layout })),
+      score(graph, { logits, others }) {
+        const own = graph.Unsqueeze(graph.Softmax(logits, 1), [0]);
+        const distances = graph.ReduceSum(graph.op("Abs", [graph.Sub(graph.Softmax(others!, 2), own)]), [2], 0);
+        return graph.ReduceMax(distances, [0], 0);
+      },
+    }),
   };
 }

@@ -1,22 +1,15 @@
-import {
-  editInput,
-  editOutput,
-  exposeLogits,
-  type GraphBuilder,
-  type LogitsOptions,
-  type Model,
-  openSession,
-  prepare,
-  type Session,
-  type Value,
-} from "@casemate/onnx";
+import { exposeLogits, type LogitsOptions, type Model, openSession, prepare, type Session } from "@casemate/onnx";
 import { clopperPearson, type Interval } from "@casemate/statistics";
-import type { Shape, Tensor } from "@casemate/tensor";
+import type { Tensor } from "@casemate/tensor";
 import { DefenseError } from "../errors.ts";
-import type { Detector } from "./detector.ts";
+import { activationsOf, tapsOf } from "./activations.ts";
+import { attackedPairs, type PairAttack } from "./attacked-pairs.ts";
+import type { Detector, DetectorTraining } from "./detector.ts";
 import { modelDigest } from "./detector-file.ts";
 import { type FittedDetector, openDetector } from "./open-detector.ts";
 import { runInBatches } from "./run-in-batches.ts";
+import { observedModel, scoredModel } from "./scored-model.ts";
+import { splitCalibration } from "./split-calibration.ts";
 
 export interface FitDetectorOptions {
   /** Clean samples that nothing was fitted on, to set the threshold by: [samples, ...shape of a sample]. */
@@ -25,6 +18,10 @@ export interface FitDetectorOptions {
   readonly falsePositiveRate?: number;
   /** Which output to use and what it holds, where the graph does not tell. */
   readonly output?: LogitsOptions;
+  /** What detectors that learn from attacked samples learn from; the others need none. */
+  readonly attack?: PairAttack;
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
 }
 
 /** Fits a detector on clean training data and sets its threshold. Throws a DefenseError for a model or data it cannot take. */
@@ -33,40 +30,28 @@ export async function fitDetector(
   detector: Detector,
   x: Tensor,
   labels: Int32Array,
-  { calibration, falsePositiveRate = 0.05, output: which }: FitDetectorOptions,
+  options: FitDetectorOptions,
 ): Promise<FittedDetector> {
-  const exposed = exposeLogits(await prepare(model, []), which);
-  const feature = featureOf(exposed.model, exposed.output);
-  const logits: Value = { name: exposed.output, dtype: "float32", shape: undefined };
-  const features: Value = { name: feature, dtype: "float32", shape: undefined };
-  const flat = editOutput(exposed.model, features, (graph, y) => graph.op("Flatten", [y], { attributes: { axis: 1 } }));
-  const both = withOutput(flat, exposed.model);
-  const learnt = await using(both, async (session) => {
-    const [output, seen] = both.graph.outputs.map(({ name }) => name) as [string, string];
-    return {
-      features: await runInBatches(session, seen, x),
-      classes: (await runInBatches(session, output, x)).shape[1]!,
-    };
-  });
-  const wrong = labels.findIndex((label) => !(label >= 0 && label < learnt.classes));
-  if (labels.length !== x.shape[0] || wrong >= 0) {
-    const got = wrong >= 0 ? `${labels[wrong]} at sample ${wrong}` : `${labels.length} labels`;
-    throw new DefenseError(
-      "SHAPE_MISMATCH",
-      `fitDetector: expected ${x.shape[0]} labels from 0 to ${learnt.classes - 1}, got ${got}`,
-    );
+  const { calibration, falsePositiveRate = 0.05, output } = options;
+  const exposed = exposeLogits(await prepare(model, []), output);
+  const taps = await tapsOf(exposed.model, exposed.output, detector.layers, x);
+  const session = await openSession(observedModel(exposed, taps));
+  let about: Parameters<typeof scoredModel>[2];
+  try {
+    about = await detector.fit(await trainingOf(model, detector, session, { x, labels }, options));
+  } finally {
+    await session.dispose();
   }
-  const score = detector.fit({ ...learnt, labels });
-  const seen = withViews(exposed.model, detector, logits, features, x.shape.slice(1));
-  const scored = editOutput(seen.model, seen.features, (graph, y) =>
-    score(graph, graph.op("Flatten", [y], { attributes: { axis: 1 } }), seen.logits, seen.others),
-  );
-  const whole = {
-    ...scored,
-    graph: { ...scored.graph, outputs: [...seen.model.graph.outputs, ...scored.graph.outputs] },
-  };
-  const about = { name: detector.name, model: whole, modelDigest: modelDigest(model), falsePositiveRate };
-  const uncalibrated = await openDetector({ ...about, threshold: 0, scale: 1 });
+  const { model: whole, copies } = scoredModel(exposed, taps, about);
+  const uncalibrated = await openDetector({
+    name: detector.name,
+    model: whole,
+    modelDigest: modelDigest(model),
+    falsePositiveRate,
+    threshold: 0,
+    scale: 1,
+    copies,
+  });
   try {
     const clean = (await uncalibrated.score(calibration)).slice().sort();
     return { ...uncalibrated, threshold: conformalThreshold(clean, falsePositiveRate), scale: spreadOf(clean) };
@@ -76,37 +61,53 @@ export async function fitDetector(
   }
 }
 
-interface Seen {
-  readonly model: Model;
-  readonly logits: Value;
-  readonly features: Value;
-  /** Logits of the other views: [views, batch, classes]. */
-  readonly others: Value | undefined;
+async function trainingOf(
+  model: Model,
+  detector: Detector,
+  session: Session,
+  samples: { readonly x: Tensor; readonly labels: Int32Array },
+  { attack, output, seed = 0, signal }: FitDetectorOptions,
+): Promise<DetectorTraining> {
+  if (samples.labels.length !== samples.x.shape[0]) throw mismatch(samples.x.shape[0]!, "", samples.labels.length);
+  if (detector.pairs && !attack) {
+    throw new DefenseError(
+      "INVALID_OPTION",
+      `fitDetector: expected an attack, which ${detector.name} learns from, got none`,
+    );
+  }
+  const split = detector.pairs === "held-out" ? splitCalibration(samples, { seed: seed + 1 }) : undefined;
+  const { x, labels } = split?.fit ?? samples;
+  const { logits, ...seen } = await activationsOf(session, x);
+  const classes = logits.shape[1]!;
+  const wrong = samples.labels.findIndex((label) => !(label >= 0 && label < classes));
+  if (wrong >= 0) throw mismatch(samples.labels.length, ` from 0 to ${classes - 1}`, samples.labels[wrong]!, wrong);
+  const found =
+    detector.pairs && attack
+      ? await attackedPairs(model, split?.calibration ?? samples, attack, {
+          seed,
+          ...(output && { output }),
+          ...(signal && { signal }),
+        })
+      : undefined;
+  return {
+    ...seen,
+    labels,
+    classes,
+    ...(found && {
+      pairs: {
+        clean: await activationsOf(session, found.clean),
+        attacked: await activationsOf(session, found.attacked),
+      },
+    }),
+    seed,
+    ...(signal && { signal }),
+    logits: async (other) => (await runInBatches(session, [session.outputs[0]!.name], other))[0]!,
+  };
 }
 
-/** The model on its inputs and on the detector's views of them, one after another in one batch. */
-function withViews(model: Model, detector: Detector, logits: Value, features: Value, inputShape: Shape): Seen {
-  if (!detector.views) return { model, logits, features, others: undefined };
-  const { views } = detector;
-  let count = 0;
-  const wide = editInput(model, model.graph.inputs[0]!.name, (graph, input) => {
-    const all = [input, ...views(graph, input, inputShape)];
-    count = all.length;
-    return graph.Concat(all, 0);
-  });
-  const part = (from: Model, value: Value, edit: (graph: GraphBuilder, y: Value) => Value) => {
-    const edited = editOutput(from, value, (graph, y) => {
-      const shape = graph.op("Shape", [y], { dtype: "int64", attributes: { start: 1 } });
-      return edit(graph, graph.Reshape(y, graph.Concat([graph.ints([count, -1]), shape], 0)));
-    });
-    const { name } = edited.graph.outputs[0]!;
-    return { model: edited, value: { name, dtype: "float32", shape: undefined } as Value };
-  };
-  const own = (graph: GraphBuilder, y: Value) => graph.Squeeze(graph.Slice(y, [0], [1], [0]), [0]);
-  const rest = part(wide, logits, (graph, y) => graph.Slice(y, [1], [count], [0]));
-  const inner = part(rest.model, features, own);
-  const outer = part(inner.model, logits, own);
-  return { model: outer.model, logits: outer.value, features: inner.value, others: rest.value };
+function mismatch(rows: number, range: string, got: number, sample?: number): DefenseError {
+  const words = sample === undefined ? `${got} labels` : `${got} at sample ${sample}`;
+  return new DefenseError("SHAPE_MISMATCH", `fitDetector: expected ${rows} labels${range}, got ${words}`);
 }
 
 /** The share of `scores` above the threshold, with the exact interval of the rate behind it. */
@@ -131,33 +132,4 @@ export function conformalThreshold(sorted: Float32Array, rate: number): number {
 function spreadOf(sorted: Float32Array): number {
   const median = sorted[sorted.length >> 1]!;
   return sorted.map((score) => Math.abs(score - median)).sort()[sorted.length >> 1]! || 1;
-}
-
-/** What the last linear layer before the logits takes. */
-function featureOf({ graph }: Model, output: string): string {
-  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-  let node = producers.get(output);
-  while (node) {
-    const isProduct = node.op === "Gemm" || node.op === "MatMul" || node.op === "Conv";
-    if (isProduct) return node.inputs[0]!;
-    node = node.inputs.map((name) => producers.get(name)).find((each) => each !== undefined);
-  }
-  throw new DefenseError(
-    "UNSUPPORTED_MODEL",
-    `fitDetector: expected a Gemm, MatMul or Conv before '${output}', got none`,
-  );
-}
-
-/** A model whose only output follows the output of `model`. */
-function withOutput(edited: Model, { graph }: Model): Model {
-  return { ...edited, graph: { ...edited.graph, outputs: [graph.outputs[0]!, ...edited.graph.outputs] } };
-}
-
-async function using<T>(model: Model, work: (session: Session) => Promise<T>): Promise<T> {
-  const session = await openSession(model);
-  try {
-    return await work(session);
-  } finally {
-    await session.dispose();
-  }
 }

@@ -10,9 +10,11 @@ export function nearestNeighboursDetector({ neighbours = 10 }: { readonly neighb
     citation: { text: "Sun et al., 2022", url: "https://arxiv.org/abs/2204.06507" },
     fit({ features }) {
       requireNeighbours("nearestNeighboursDetector", neighbours, features);
-      return (graph, values) => {
-        const { values: nearest } = graph.TopK(squaredDistances(graph, values, features), neighbours, 1, 0);
-        return graph.Mul(graph.ReduceSum(nearest, [1], 0), graph.scalar(1 / neighbours, values));
+      return {
+        score(graph, { features: values }) {
+          const { values: nearest } = graph.TopK(squaredDistances(graph, values, features), neighbours, 1, 0);
+          return graph.Mul(graph.ReduceSum(nearest, [1], 0), graph.scalar(1 / neighbours, values));
+        },
       };
     },
   };

@@ -8,7 +8,7 @@ export async function openDetector(about: Omit<FittedDetector, "score" | "dispos
   const name = about.model.graph.outputs[1]!.name;
   return {
     ...about,
-    score: async (x) => (await runInBatches(session, name, x)).data,
+    score: async (x) => (await runInBatches(session, [name], x, about.copies))[0]!.data,
     dispose: () => session.dispose(),
   };
 }
@@ -29,6 +29,8 @@ export interface FittedDetector {
    * Vovk et al., 2005).
    */
   readonly falsePositiveRate: number;
+  /** Rows of the classifier that a sample takes: one, and one for each view of the detector. */
+  readonly copies: number;
   /** Higher is more suspicious. `x` is [samples, ...shape of a sample]. */
   score(x: Tensor): Promise<Float32Array>;
   dispose(): Promise<void>;

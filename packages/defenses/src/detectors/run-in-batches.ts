@@ -1,23 +1,37 @@
 import type { Session } from "@casemate/onnx";
 import { type Tensor, tensor } from "@casemate/tensor";
 
-/** One output of a model for all of `x`, in batches: [samples, ...]. */
-export async function runInBatches(session: Session, output: string, x: Tensor): Promise<Tensor> {
+/** Outputs of a model for all of `x`, in batches: [samples, ...] each. `copies` is how many rows of the model a sample takes. */
+export async function runInBatches(
+  session: Session,
+  outputs: readonly string[],
+  x: Tensor,
+  copies = 1,
+): Promise<Tensor[]> {
   const [rows, ...sample] = x.shape as [number, ...number[]];
   const width = x.data.length / rows;
-  const parts: Tensor[] = [];
-  for (let start = 0; start < rows; start += BATCH) {
-    const count = Math.min(BATCH, rows - start);
+  const batch = batchFor(copies);
+  const parts: Tensor[][] = [];
+  for (let start = 0; start < rows; start += batch) {
+    const count = Math.min(batch, rows - start);
     const part = tensor([count, ...sample], x.data.subarray(start * width, (start + count) * width));
-    parts.push((await session.run({ [session.inputs[0]!.name]: part }, [output]))[output] as Tensor);
+    const results = await session.run({ [session.inputs[0]!.name]: part }, outputs);
+    parts.push(outputs.map((name) => results[name] as Tensor));
   }
-  const joined = tensor([rows, ...parts[0]!.shape.slice(1)]);
-  let offset = 0;
-  for (const { data } of parts) {
-    joined.data.set(data, offset);
-    offset += data.length;
-  }
-  return joined;
+  return outputs.map((_, output) => {
+    const joined = tensor([rows, ...parts[0]![output]!.shape.slice(1)]);
+    let offset = 0;
+    for (const part of parts) {
+      joined.data.set(part[output]!.data, offset);
+      offset += part[output]!.data.length;
+    }
+    return joined;
+  });
 }
 
-const BATCH = 256;
+/** How many samples to ask about at once where each takes several rows of the model. */
+export function batchFor(copies: number): number {
+  return Math.max(1, Math.floor(ROWS / copies));
+}
+
+const ROWS = 256;
