@@ -1,6 +1,7 @@
 import { openClassifier, pgd, stream, type Threat, threats } from "@casemate/attacks";
 import {
   type DetectorName,
+  type DetectorRow,
   detectors,
   evadeDetector,
   type FittedDetector,
@@ -107,13 +108,17 @@ export async function* detectModel(options: DetectModelOptions): AsyncGenerator<
   const { method, falsePositiveRate = 0.05, signal } = options;
   yield { stage: "fitting", fraction: 0 };
   const opened = await open(options);
-  const { model, fit, calibration, test, bounds, layout, output } = opened;
+  const { model, fit, calibration, test, threat, bounds, layout, output } = opened;
   signal?.throwIfAborted();
-  const detector = detectors[method].create({ bounds, ...(layout && { layout }) });
+  const row: DetectorRow = detectors[method];
+  const detector = row.create({ bounds, ...(layout && { layout }) });
   const fitted = await fitDetector(model, detector, fit.x, fit.labels, {
     calibration: calibration.x,
     falsePositiveRate,
+    attack: { threat, bounds },
+    seed: options.seed ?? 0,
     ...(output && { output }),
+    ...(signal && { signal }),
   });
   try {
     yield { stage: "fitting", fraction: 1 };

@@ -15,18 +15,27 @@ export type { CertifiedBall } from "./bounds/ball.ts";
 export type { Rounding } from "./bounds/rounding.ts";
 export { type Ball, type BoundMethod, openVerifier, type Verifier, type VerifierOptions } from "./bounds/verifier.ts";
 export type { PairAttack } from "./detectors/attacked-pairs.ts";
+export { type BinaryDetectorOptions, binaryDetector } from "./detectors/binary-detector.ts";
+export { type DeepNeighboursOptions, deepNearestNeighbours } from "./detectors/deep-nearest-neighbours.ts";
 export type { Activations, Detector, DetectorTraining, FittedScore, Seen } from "./detectors/detector.ts";
 export { loadDetector, saveDetector } from "./detectors/detector-file.ts";
 export { energyDetector } from "./detectors/energy.ts";
 export { type EvadeEvent, type EvadeOptions, type Evasion, evadeDetector } from "./detectors/evade-detector.ts";
 export { type FeatureSqueezingOptions, featureSqueezing } from "./detectors/feature-squeezing.ts";
 export { type FitDetectorOptions, fitDetector, flaggedShare } from "./detectors/fit-detector.ts";
+export {
+  type LayeredDimensionalityOptions,
+  layeredIntrinsicDimensionality,
+} from "./detectors/layered-intrinsic-dimensionality.ts";
+export { layeredMahalanobis } from "./detectors/layered-mahalanobis.ts";
 export { localIntrinsicDimensionality } from "./detectors/local-intrinsic-dimensionality.ts";
+export { type MagNetOptions, magNet } from "./detectors/magnet.ts";
 export { mahalanobisDetector } from "./detectors/mahalanobis.ts";
 export { nearestNeighboursDetector } from "./detectors/nearest-neighbours.ts";
 export type { FittedDetector } from "./detectors/open-detector.ts";
 export { rejectingModel } from "./detectors/rejecting-model.ts";
 export { type SplitCalibrationOptions, splitCalibration } from "./detectors/split-calibration.ts";
+export { type StripOptions, stripDetector } from "./detectors/strip.ts";
 export { type DetectorInputs, type DetectorName, type DetectorRow, detectors } from "./detectors/table.ts";
 export {
   certifyPartitions,

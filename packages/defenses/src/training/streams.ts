@@ -6,5 +6,7 @@ export const streams = {
   mixedShare: 0x7a04,
   validation: 0x7a05,
   calibration: 0x7a06,
+  references: 0x7a07,
+  reconstruction: 0x7a08,
   method: 0x7b00,
 } as const;
