@@ -31,8 +31,13 @@ export async function trainedAutoencoder(
 ): Promise<Model> {
   const [count, ...inputShape] = x.shape as [number, ...number[]];
   const width = sizeOf(inputShape);
-  const model = autoencoder(inputShape, bounds, layout, seed);
-  const trainer = await openTrainer(model, { loss: squaredError(inputShape), optimizer: { type: "adam" }, seed });
+  const { model, trainable } = autoencoder(inputShape, bounds, layout, seed);
+  const trainer = await openTrainer(model, {
+    loss: squaredError(inputShape),
+    optimizer: { type: "adam" },
+    trainable,
+    seed,
+  });
   try {
     const steps = Math.ceil(count / BATCH);
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -64,7 +69,7 @@ export async function trainedAutoencoder(
 
 const BATCH = 64;
 
-function autoencoder(inputShape: Shape, bounds: Bounds, layout: string, seed: number): Model {
+function autoencoder(inputShape: Shape, bounds: Bounds, layout: string, seed: number) {
   const graph = new GraphBuilder("autoencoder/");
   const layers = new Layers(graph, seed);
   const input = graph.input("input", "float32", ["batch", ...inputShape]);
@@ -84,7 +89,7 @@ function autoencoder(inputShape: Shape, bounds: Bounds, layout: string, seed: nu
   const isPicture = inputShape.length === 3 && layout === "channels-first" && height % 2 === 0 && breadth % 2 === 0;
   const output = graph.Sigmoid(isPicture ? convolved(layers, shares, channels) : dense(layers, shares, inputShape));
   const rebuilt = graph.Add(lower, graph.Mul(output, range));
-  return {
+  const model: Model = {
     irVersion: 10,
     opsets: new Map([["", 20]]),
     producer: "casemate",
@@ -98,6 +103,8 @@ function autoencoder(inputShape: Shape, bounds: Bounds, layout: string, seed: nu
       initializers: graph.initializers,
     },
   };
+  const trainable = [...graph.initializers.keys()].filter((name) => /^(convolution|dense)/.test(name));
+  return { model, trainable };
 }
 
 function convolved(layers: Layers, x: Value, channels: number): Value {

@@ -67,7 +67,7 @@ function meanError(graph: GraphBuilder, a: Value, b: Value): Value {
 }
 
 /** The Jensen-Shannon divergence of the softmax of two [batch, classes] at a temperature, in nats: [batch]. */
-function divergence(graph: GraphBuilder, a: Value, b: Value, temperature: number): Value {
+export function divergence(graph: GraphBuilder, a: Value, b: Value, temperature: number): Value {
   const factor = graph.scalar(1 / temperature, a);
   const logs = [a, b].map((logits) => graph.LogSoftmax(graph.Mul(logits, factor), 1));
   const [p, q] = logs.map((each) => graph.Exp(each)) as [Value, Value];

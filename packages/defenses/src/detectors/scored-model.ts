@@ -36,11 +36,12 @@ export function scoredModel(
   const scored = editOutput(wide, value(output), (graph, all) => {
     const own = (y: Value) => (views ? graph.Squeeze(graph.Slice(stacked(graph, y, copies), [0], [1], [0]), [0]) : y);
     const logits = own(all);
+    const seenAt = (name: string) => (name === input.name ? value(name) : own(value(name)));
     const result = score(graph, {
       x: { ...value(input.name), dtype: input.dtype },
       logits,
-      features: features.flat(graph, own(value(features.name))),
-      layers: layers.map(({ name, flat }) => flat(graph, own(value(name)))),
+      features: features.flat(graph, seenAt(features.name)),
+      layers: layers.map(({ name, flat }) => flat(graph, seenAt(name))),
       views: seen,
       others: views ? graph.Slice(stacked(graph, all, copies), [1], [copies], [0]) : undefined,
     });
