@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { outputHardenings, purifications, trainingMethods } from "@casemate/defenses";
+import { detectors, outputHardenings, purifications, trainingMethods } from "@casemate/defenses";
 import { describe, expect, test } from "vitest";
 
 const folder = join(import.meta.dirname, "..", "docs", "defences");
@@ -30,4 +30,14 @@ test("every training method that the command knows has its section, with a sourc
 test("every defence that wrap knows has its section, and every section its defence", () => {
   const described = sections.filter(({ file }) => file === "purification.md").map(({ name }) => name);
   expect(described.sort()).toEqual([...Object.keys(purifications), ...Object.keys(outputHardenings)].sort());
+});
+
+test("every detector that the command knows has its section, its row of figures and a source to read", () => {
+  const described = sections.filter(({ file }) => file === "detectors.md");
+  expect(described.map(({ name }) => name).sort()).toEqual(Object.keys(detectors).sort());
+  const whole = readFileSync(join(folder, "detectors.md"), "utf8");
+  for (const { name, text } of described) {
+    expect(text).toMatch(/\]\(https:\/\//);
+    expect(whole).toContain(`\n| ${name} | 5 % |`);
+  }
 });
