@@ -1,7 +1,7 @@
 // Makes a fresh clone ready: packages, then the build. Uses Node's built-ins only, since it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = dirname(fileURLToPath(import.meta.url));
@@ -31,6 +31,26 @@ export function run(command, args, env = {}) {
   return result.status ?? 1;
 }
 
+/** Makes sure that there is a PostgreSQL server to test against: installs it on Debian and Ubuntu as root, and says how elsewhere. */
+export function requirePostgres() {
+  const debian = "/usr/lib/postgresql";
+  const folders = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, "bin")) : [];
+  const isThere = () =>
+    [...folders, ...process.env.PATH.split(delimiter)].some((folder) => existsSync(join(folder, "initdb")));
+  if (isThere()) return;
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && existsSync("/usr/bin/apt-get")) {
+    step("Looking for packages of the system", "apt-get", ["update", "-qq"]);
+    step("Installing PostgreSQL", "apt-get", ["install", "-y", "-qq", "--no-install-recommends", "postgresql"], {
+      DEBIAN_FRONTEND: "noninteractive",
+    });
+    return;
+  }
+  const how = process.platform === "darwin" ? "brew install postgresql" : "sudo apt-get install postgresql";
+  console.error(`The tests need a PostgreSQL server to start: ${how}`);
+  process.exit(2);
+}
+
 /** Sets up, then runs programs of Node one after the other, each a line of words; ends the process with the code of one that fails. */
 export function runAll(...lines) {
   setUp();
@@ -45,9 +65,9 @@ export function tool(name, path) {
   return join(root, "node_modules", name, path);
 }
 
-function step(title, command, args) {
+function step(title, command, args, env = {}) {
   console.error(`${title} …`);
-  const code = run(command, args);
+  const code = run(command, args, env);
   if (code !== 0) {
     process.exit(code);
   }

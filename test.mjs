@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, setUp, tool } from "./set-up.mjs";
+import { requirePostgres, run, setUp, tool } from "./set-up.mjs";
 
 const args = process.argv.slice(2);
 const isSoak = args.includes("--soak");
@@ -12,6 +12,7 @@ let failed = 1; // whatever ends this early, such as a build that fails, counts 
 process.on("exit", () => console.log(`${passed} passed, ${failed} failed`));
 
 setUp();
+requirePostgres();
 const node = process.execPath;
 const checks = isSoak
   ? []

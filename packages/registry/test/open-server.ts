@@ -33,11 +33,17 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function openTestServer(options: Partial<Parameters<typeof openRegistry>[0]> = {}): Promise<TestServer> {
+/** On SQLite in its folder, or on a PostgreSQL database by its URL. */
+export async function openTestServer(postgres?: string): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), "casemate-registry-"));
   const failures: unknown[] = [];
   const failed = (error: unknown) => failures.push(error);
-  const registry = await openRegistry({ folder, failed, scan: scannerBy(scanPaths), ...options });
+  const registry = await openRegistry({
+    folder,
+    failed,
+    scan: scannerBy(scanPaths),
+    ...(postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } }),
+  });
   const server = await createServer(registry, { version: "0.1.0", failed });
   const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
   return {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
@@ -32,6 +33,7 @@ export function serveCommand(console: Console): Command {
 
 const EXAMPLES = `
 The first start prints the administrator's one-time password. Put a proxy with TLS before an address that others reach.
+Rows are kept on PostgreSQL where CASEMATE_POSTGRES names a server (postgres://…), else in the folder.
 Ends with exit code 0 at Ctrl-C or SIGTERM, after what is under way; 2 wrong use or bad input, 3 it cannot run.
 
 Examples:
@@ -42,7 +44,9 @@ Examples:
 async function serve({ folder, host, port, hostName = [], origin }: ServeFlags, console: Console): Promise<void> {
   const failed = (error: unknown) =>
     console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  const registry = await openRegistry({ folder, failed, ...(origin === undefined ? {} : { origin }) });
+  const { CASEMATE_POSTGRES: postgres } = process.env;
+  const store = postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } };
+  const registry = await openRegistry({ folder, failed, ...store, ...(origin === undefined ? {} : { origin }) });
   try {
     const admin = await createFirstAdmin(registry);
     const server = await createServer(registry, { version, hosts: hostName.map((name) => name.toLowerCase()), failed });
