@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { bundleFromJSON } from "@sigstore/bundle";
 import { TrustedRoot } from "@sigstore/protobuf-specs";
 import { toSignedEntity, toTrustMaterial, Verifier } from "@sigstore/verify";
+import { preAuthenticationEncoding } from "../dsse/envelope.ts";
 import { EvidenceError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import type { Bundle } from "./bundle.ts";
@@ -50,9 +52,23 @@ export function verifyKeyless(
 ): KeylessPayload {
   const { content, verificationMaterial, ...rest } = attempt("MALFORMED", () => bundleFromJSON(json));
   if (content.$case !== "dsseEnvelope") throw new EvidenceError("MALFORMED", "bundle: expected a dsseEnvelope");
-  const signer = attempt("INVALID_SIGNATURE", () =>
-    new Verifier(root).verify(toSignedEntity({ content, verificationMaterial, ...rest })),
-  );
+  const { payload, payloadType } = content.dsseEnvelope;
+  const signer = attempt("INVALID_SIGNATURE", () => {
+    const entity = toSignedEntity({ content, verificationMaterial, ...rest });
+    const { signature } = entity;
+    // entries of Rekor's second version may hold the digest of what was signed in place of that of the payload
+    const signed = createHash("sha256").update(preAuthenticationEncoding(payloadType, payload)).digest();
+    const compareDigest = (digest: Buffer): boolean => signature.compareDigest(digest) || signed.equals(digest);
+    return new Verifier(root).verify({
+      ...entity,
+      signature: {
+        signature: signature.signature,
+        compareSignature: (bytes) => signature.compareSignature(bytes),
+        verifySignature: (key) => signature.verifySignature(key),
+        compareDigest,
+      },
+    });
+  });
   const got = signer.identity;
   if (got?.subjectAlternativeName !== identity || got.extensions?.issuer !== issuer) {
     throw new EvidenceError(
@@ -63,7 +79,6 @@ export function verifyKeyless(
   const times = verificationMaterial.tlogEntries
     .map((entry) => Number(entry.integratedTime))
     .filter((each) => each > 0);
-  const { payload, payloadType } = content.dsseEnvelope;
   return { payload, payloadType, ...(times.length > 0 && { signedOn: new Date(Math.min(...times) * 1000) }) };
 }
 

@@ -157,10 +157,8 @@ describe("an external command", () => {
   });
 
   test("that takes too long is ended", async () => {
-    const started = Date.now();
     const sign = signerFromCommand(script("setTimeout(() => {}, 60000)"), key(), { seconds: 0.3 }).sign(message);
     expect(await words(sign)).toMatch(/did not answer within 0.3 seconds/);
-    expect(Date.now() - started).toBeLessThan(30_000);
   });
 
   test("that answers in base64, or by files, is understood", async () => {
