@@ -38,6 +38,11 @@ describe("help", () => {
     [["sign", "--help"]],
     [["verify", "--help"]],
     [["attest", "--help"]],
+    [["gate", "--help"]],
+    [["log", "--help"]],
+    [["log", "append", "--help"]],
+    [["log", "show", "--help"]],
+    [["log", "verify", "--help"]],
   ])("%j", async (args) => {
     const { code, stdout, stderr } = await casemate(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

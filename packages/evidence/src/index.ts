@@ -23,17 +23,13 @@ export {
   verifyEnvelope,
 } from "./dsse/envelope.ts";
 export { EvidenceError, type EvidenceErrorCode } from "./errors.ts";
-export {
-  type Exhibit,
-  evaluateGate,
-  type GateContext,
-  type GateDecision,
-  type GateLine,
-  type GateSubject,
-  type LineStatus,
-} from "./gate/evaluate.ts";
+export type { GateDecision, GateLine, LineStatus } from "./gate/decision.ts";
+export { evaluateGate } from "./gate/evaluate.ts";
+export { type ExhibitProof, exhibitOf } from "./gate/exhibit.ts";
+export type { Exhibit, GateContext, GateSubject } from "./gate/judge.ts";
 export { GatePolicy, type MetricRule, parseGatePolicy, type Requirement } from "./gate/policy.ts";
 export { renderGateSarif } from "./gate/sarif.ts";
+export { type GateSubjectOptions, readGateSubject, rootDigestOf } from "./gate/subject.ts";
 export { keyAlgorithms } from "./keys/algorithms.ts";
 export {
   addKey,
@@ -71,7 +67,13 @@ export { leafHash, verifyConsistency, verifyInclusion } from "./log/merkle.ts";
 export { type NoteKey, noteKeyOf, parseNote, parseNoteKey, verifyNote } from "./log/note.ts";
 export { type LogOptions, openLog, type TransparencyLog } from "./log/open-log.ts";
 export { formatProof, type LogProof, parseProof, verifyProof, verifyWitnessedProof } from "./log/proof.ts";
-export { readCheckpoint, type VerifiedLog, type VerifyLogOptions, verifyLog } from "./log/verify-log.ts";
+export {
+  readCheckpoint,
+  readLogEntries,
+  type VerifiedLog,
+  type VerifyLogOptions,
+  verifyLog,
+} from "./log/verify-log.ts";
 export { openWitness, type Witness, type WitnessAnswer, type WitnessOptions } from "./log/witness.ts";
 export type { HashOptions } from "./model-signing/hash-files.ts";
 export type { HashEvent } from "./model-signing/hash-model.ts";

@@ -20,7 +20,7 @@ export { createFirstAdmin, localPrincipal } from "./identity/first-admin.ts";
 export { createToken } from "./identity/tokens.ts";
 export { createUser, grantRole } from "./identity/users.ts";
 export { aliasHistory, resolveAlias, setAlias } from "./models/aliases.ts";
-export { checkPath, type ManifestFile, manifestOf, rootDigestOf } from "./models/manifest.ts";
+export { checkPath, type ManifestFile, manifestOf } from "./models/manifest.ts";
 export {
   createModel,
   deleteModel,

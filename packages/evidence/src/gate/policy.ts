@@ -34,15 +34,39 @@ const Requirement = Type.Object(
     name: Type.Optional(Name),
     metrics: Type.Optional(Type.Array(MetricRule, { maxItems: 100 })),
     verdicts: Type.Optional(
-      Type.Array(Type.Enum(["clean", "suspicious", "unscannable", "malicious"]), { minItems: 1, maxItems: 4 }),
+      Type.Array(Type.Enum(["clean", "suspicious", "unscannable", "malicious"]), {
+        minItems: 1,
+        maxItems: 4,
+        description: "Of scans, that are enough; clean if absent.",
+      }),
     ),
-    results: Type.Optional(Type.Array(Type.Enum(["passed", "failed", "measured"]), { minItems: 1, maxItems: 3 })),
+    results: Type.Optional(
+      Type.Array(Type.Enum(["passed", "warned", "failed", "measured"]), {
+        minItems: 1,
+        maxItems: 4,
+        description: "That are enough; all but failed if absent.",
+      }),
+    ),
     maximumAgeDays: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: "Since the measurement ended." })),
     signers: Type.Optional(
       Type.Array(Name, { minItems: 1, maxItems: 100, description: "Ids or names of keys; any trusted key if absent." }),
     ),
     data: Type.Optional(
       Type.String({ pattern: "^[0-9a-f]{64}$", description: "SHA-256 of the data set that it must be measured on." }),
+    ),
+    persons: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 100,
+        description: "How many different persons must approve, none of them the author; 1 if absent.",
+      }),
+    ),
+    onBehalf: Type.Optional(
+      Type.Array(Name, {
+        maxItems: 100,
+        description:
+          "Ids or names of keys that sign the approvals of other persons, such as a registry's. Any other key speaks for the person that it is named after.",
+      }),
     ),
     minimumSamples: Type.Optional(Type.Integer({ minimum: 1, description: "n of each metric that is asked for." })),
   },
@@ -78,13 +102,15 @@ export function parseGatePolicy(bytes: Uint8Array, where = "policy"): GatePolicy
     if (cause instanceof EvidenceError) throw new EvidenceError("INVALID_POLICY", cause.message, { cause });
     throw cause;
   }
-  policy.requirements.forEach(({ metrics = [], kind, verdicts }, index) => {
+  policy.requirements.forEach(({ metrics = [], kind, verdicts, persons, onBehalf }, index) => {
     const place = `${where}: requirements/${index}`;
     const open = metrics.find(({ atLeast, atMost }) => atLeast === undefined && atMost === undefined);
     if (open !== undefined)
       throw new EvidenceError("INVALID_POLICY", `${place}: ${open.metric}: expected atLeast or atMost`);
     if (verdicts !== undefined && kind !== "scan")
       throw new EvidenceError("INVALID_POLICY", `${place}: only scans have verdicts, not ${kind}`);
+    if ((persons ?? onBehalf) !== undefined && kind !== "approval")
+      throw new EvidenceError("INVALID_POLICY", `${place}: only approvals are given by persons, not ${kind}`);
   });
   return policy;
 }

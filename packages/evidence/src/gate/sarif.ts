@@ -1,4 +1,4 @@
-import type { GateDecision } from "./evaluate.ts";
+import type { GateDecision } from "./decision.ts";
 
 /** A decision as a SARIF 2.1.0 log: one result for each requirement, a pass where it is met. `uri` is the subject's. */
 export function renderGateSarif({ policy, lines }: GateDecision, uri: string, version: string): object {

@@ -141,3 +141,19 @@ export async function readCheckpoint(
   const { text, signatures } = parseNote(note);
   return { ...parseCheckpoint(text), note, signatures: signatures.map(({ name, hash }) => `${name}+${hash}`) };
 }
+
+/** The entries [from, to) of a log's folder, as far as there are any; nobody has verified them. Throws LOG_DAMAGED, MALFORMED. */
+export async function* readLogEntries(
+  folder: string,
+  size: number,
+  from: number,
+  to: number,
+): AsyncGenerator<{ readonly index: number; readonly entry: Buffer }> {
+  const end = Math.min(to, size);
+  for (let start = from; start < end; start = (Math.floor(start / TILE_WIDTH) + 1) * TILE_WIDTH) {
+    const bundle = Math.floor(start / TILE_WIDTH);
+    const entries = await readBundle(readerOf(folder), bundle, size);
+    for (let index = start; index < Math.min(end, (bundle + 1) * TILE_WIDTH); index++)
+      yield { index, entry: entries[index % TILE_WIDTH]! };
+  }
+}

@@ -1,18 +1,23 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Exhibit, evaluateGate, type GateContext } from "../../src/gate/evaluate.ts";
-import { parseGatePolicy } from "../../src/gate/policy.ts";
 import {
   addKey,
   attestationOf,
   bundleOf,
   type EvidenceThreshold,
+  type Exhibit,
+  evaluateGate,
+  type GateContext,
   generateKey,
   parametersWithDigest,
+  parseGatePolicy,
+  readGateSubject,
+  resultOf,
   type Signer,
   signerFromFile,
+  signModel,
   signStatement,
   subjectOf,
 } from "../../src/index.ts";
@@ -25,6 +30,7 @@ const now = new Date("2026-06-30T12:00:00Z");
 let folder: string;
 let own: Signer;
 let stranger: Signer;
+let release: Signer;
 let context: GateContext;
 
 beforeAll(async () => {
@@ -32,11 +38,14 @@ beforeAll(async () => {
   for (const name of ["own", "stranger"]) await generateKey(join(folder, name), "ed25519");
   own = await signerFromFile(join(folder, "own"));
   stranger = await signerFromFile(join(folder, "stranger"));
-  const ring = addKey({ keys: [] }, own.publicKey, {
+  const audited = addKey({ keys: [] }, own.publicKey, {
     name: "auditor",
     validFrom: new Date("2026-01-01T00:00:00Z"),
     kinds: ["robustness", "scan"],
   });
+  await generateKey(join(folder, "release"), "ecdsa-p256");
+  release = await signerFromFile(join(folder, "release"));
+  const ring = addKey(audited, release.publicKey, { name: "release", validFrom: new Date("2026-01-01T00:00:00Z") });
   context = { ring, environment: "production", now };
 });
 
@@ -54,6 +63,7 @@ interface Measured {
   readonly signer?: Signer;
   readonly of?: string;
   readonly n?: number;
+  readonly result?: "failed";
 }
 
 async function robustness(measured: Measured = {}): Promise<Exhibit> {
@@ -67,6 +77,7 @@ async function robustness(measured: Measured = {}): Promise<Exhibit> {
     signer = own,
     of = model,
     n = 500,
+    result = thresholds.length > 0 ? "passed" : "measured",
   } = measured;
   const statement = attestationOf(
     "robustness",
@@ -81,7 +92,7 @@ async function robustness(measured: Measured = {}): Promise<Exhibit> {
       expiresOn,
       thresholds,
       scope: environment === undefined ? {} : { environment },
-      result: thresholds.length > 0 ? "passed" : "measured",
+      result,
       threat: { norm: "linf", epsilons: [0.2] },
       checks: [{ id: "autoattack", status: "completed" }],
       warnings: [],
@@ -91,6 +102,25 @@ async function robustness(measured: Measured = {}): Promise<Exhibit> {
     id: "evidence",
     bundle: bundleOf(await signStatement(statement, [signer]), signer.publicKey),
   };
+}
+
+async function scan(verdict: "clean" | "suspicious", digests: readonly string[]): Promise<Exhibit> {
+  const subjects = digests.map((digest, index) => subjectOf("model", `${index}`, digest));
+  const statement = attestationOf("scan", subjects, {
+    tool: { name: "casemate", version: "0.1.0" },
+    method: "examine",
+    ...parametersWithDigest({}),
+    metrics: [],
+    startedOn: "2026-06-29T12:00:00Z",
+    finishedOn: "2026-06-29T12:00:00Z",
+    expiresOn: "2026-12-31T00:00:00Z",
+    thresholds: [],
+    scope: {},
+    result: "measured",
+    verdict,
+    findings: [],
+  });
+  return { id: "scan", bundle: bundleOf(await signStatement(statement, [own]), own.publicKey) };
 }
 
 const policyOf = (requirement: object, rest: object = {}) =>
@@ -195,6 +225,76 @@ test("a threshold that was fixed beforehand and is as strict meets the rule", as
   expect(await lineOf(rule, { thresholds })).toMatchObject({ status: "met" });
 });
 
+test("a threshold on the value does not stand for one on the lower end of the interval", async () => {
+  const approved = { metric: "robust accuracy", atLeast: 0.6, approvedBy: "board", approvedOn: "2026-05-01T00:00:00Z" };
+  const rule = { metric: "robust accuracy", atLeast: 0.5, fixedBeforehand: true };
+  const lower = { metrics: [{ ...rule, use: "lower" }] };
+  expect(await lineOf(lower, { thresholds: [approved] })).toMatchObject({ status: "failing" });
+  expect(await lineOf(lower, { thresholds: [{ ...approved, use: "lower" }] })).toMatchObject({ status: "met" });
+  expect(await lineOf({ metrics: [rule] }, { thresholds: [{ ...approved, use: "lower" }] })).toMatchObject({
+    status: "met",
+  });
+});
+
+test("evidence that missed its own thresholds fails, unless the policy says that it does not matter", async () => {
+  const thresholds = [
+    { metric: "robust accuracy", atLeast: 0.9, approvedBy: "board", approvedOn: "2026-05-01T00:00:00Z" },
+  ];
+  const failed = { thresholds, result: "failed" as const };
+  expect(await lineOf({}, failed)).toMatchObject({
+    status: "failing",
+    reason: "the result is failed; expected passed or warned or measured",
+  });
+  expect(await lineOf({ results: ["failed", "passed"] }, failed)).toMatchObject({ status: "met" });
+});
+
+test("what was measured with, the data, is not what passes", async () => {
+  const { bundle } = await robustness({ of: "ef".repeat(32) });
+  const files = [
+    { path: "model.onnx", sha256: model },
+    { path: "test.npz", sha256: data },
+  ];
+  expect(evaluateGate(policyOf(atLeastHalf), [{ id: "other", bundle }], { files }, context).lines[0]).toMatchObject({
+    status: "missing",
+  });
+});
+
+test("a scan counts where it is of every file, and clean unless the policy says otherwise", async () => {
+  const config = "12".repeat(32);
+  const files = [
+    { path: "model.onnx", sha256: model },
+    { path: "config.json", sha256: config },
+  ];
+  const lineAbout = async (verdict: "clean" | "suspicious", digests: readonly string[], requirement: object = {}) => {
+    const exhibit = await scan(verdict, digests);
+    return evaluateGate(policyOf({ kind: "scan", ...requirement }), [exhibit], { files, root: data }, context).lines[0]!
+      .status;
+  };
+  expect(await lineAbout("clean", [model, config])).toBe("met");
+  expect(await lineAbout("clean", [data])).toBe("met");
+  expect(await lineAbout("clean", [config])).toBe("missing");
+  expect(await lineAbout("suspicious", [model, config])).toBe("failing");
+  expect(await lineAbout("suspicious", [model, config], { verdicts: ["clean", "suspicious"] })).toBe("met");
+});
+
+test("a signature counts where it is of exactly these files", async () => {
+  const place = join(folder, "signed");
+  await mkdir(place);
+  await writeFile(join(place, "a.bin"), "a");
+  await writeFile(join(place, "b.bin"), "b");
+  const { bundle } = await resultOf(signModel(place, release));
+  const status = async () => {
+    const found = await resultOf(readGateSubject(place));
+    return evaluateGate(policyOf({ kind: "model" }), [{ id: "model.sig", bundle }], found, context).lines[0]!;
+  };
+  expect(await status()).toMatchObject({ status: "met", reason: "signed by release" });
+  await writeFile(join(place, "c.bin"), "c");
+  expect(await status()).toMatchObject({ status: "missing", reason: "nobody has signed exactly these files" });
+  await rm(join(place, "c.bin"));
+  await rm(join(place, "b.bin"));
+  expect(await status()).toMatchObject({ status: "missing" });
+});
+
 test("a stranger's signature, a changed payload and evidence that no log has are untrusted", async () => {
   expect(await lineOf(atLeastHalf, { signer: stranger })).toMatchObject({
     status: "untrusted",
@@ -235,6 +335,7 @@ test.each([
   ],
   [{ name: "p", requirements: [{ kind: "robustness", verdicts: ["clean"] }] }, "only scans have verdicts"],
   [{ name: "p", requirements: [{ kind: "luck" }] }, "requirements/0/kind"],
+  [{ name: "p", requirements: [{ kind: "scan", persons: 2 }] }, "only approvals are given by persons"],
   [{ name: "p" }, "requirements"],
 ])("the policy %j is refused", (policy, message) => {
   expect(() => parseGatePolicy(Buffer.from(JSON.stringify(policy)))).toThrow(message);

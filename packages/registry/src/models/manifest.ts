@@ -1,4 +1,3 @@
-import { digestOf } from "@casemate/evidence";
 import { RegistryError } from "../errors.ts";
 
 /** One file of a version: where it stands, with `/` between folders, and what it holds. */
@@ -41,11 +40,6 @@ export function manifestOf(files: readonly ManifestFile[]): readonly ManifestFil
     }
   }
   return sorted;
-}
-
-/** SHA-256 over the canonical JSON of the sorted files: the identity of a version, which approvals and releases are bound to. */
-export function rootDigestOf(manifest: readonly ManifestFile[]): string {
-  return digestOf(manifest.map(({ path, sha256, size }) => ({ path, sha256, size })));
 }
 
 /** Throws INVALID unless a path is relative, clean and plain: nothing that a URL, a shell or another system reads differently. */

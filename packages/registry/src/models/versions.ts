@@ -1,11 +1,11 @@
-import { digestOf } from "@casemate/evidence";
+import { digestOf, rootDigestOf } from "@casemate/evidence";
 import type { Selectable } from "kysely";
 import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import { type Change, change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import type { Tables, VersionState } from "../tables/tables.ts";
-import { type ManifestFile, manifestOf, rootDigestOf } from "./manifest.ts";
+import { type ManifestFile, manifestOf } from "./manifest.ts";
 import { findModel, touchModel } from "./models.ts";
 
 export type VersionRow = Selectable<Tables["versions"]>;

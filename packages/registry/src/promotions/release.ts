@@ -4,6 +4,7 @@ import {
   parseBundle,
   parseNoteKey,
   parseProof,
+  rootDigestOf,
   signStatement,
   statementOf,
   verifyAttestation,
@@ -14,7 +15,7 @@ import { findEnvironment } from "../environments/environments.ts";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import { keepBundle, readEvidence } from "../evidence/evidence.ts";
-import { type ManifestFile, rootDigestOf } from "../models/manifest.ts";
+import type { ManifestFile } from "../models/manifest.ts";
 import { filesOf, findVersion, firstEnvironment } from "../models/versions.ts";
 import type { Registry } from "../registry.ts";
 import { explainDecision, judgeVersion } from "./judge.ts";
