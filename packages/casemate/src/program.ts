@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, Load>> = {
   serve: async (console) => (await import("./commands/serve.ts")).serveCommand(console),
   login: async (console) => (await import("./commands/login.ts")).loginCommand(console),
   user: async (console) => (await import("./commands/user.ts")).userCommand(console),
+  environment: async (console) => (await import("./commands/environment.ts")).environmentCommand(console),
   register: async (console, finish) => (await import("./commands/register.ts")).registerCommand(console, finish),
   promote: async (console, finish) => (await import("./commands/promote.ts")).promoteCommand(console, finish),
   approve: async (console) => (await import("./commands/promote.ts")).approveCommand(console),

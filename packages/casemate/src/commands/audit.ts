@@ -19,8 +19,9 @@ import { ProgressView } from "../progress-view.ts";
 import { summaryOf } from "../summary.ts";
 import { attacksAsJson, listedAttacks } from "./list-attacks.ts";
 import { parseBudget, parseEpsilons, parseNames, wholeNumber } from "./options.ts";
+import { checkSignFlags, type SignReportFlags, signReport } from "./sign-report.ts";
 
-interface AuditFlags {
+interface AuditFlags extends SignReportFlags {
   readonly list?: boolean;
   readonly attack?: readonly string[];
   readonly data?: string;
@@ -32,7 +33,6 @@ interface AuditFlags {
   readonly seed: number;
   readonly budget?: NonNullable<AuditOptions["budget"]>;
   readonly gate?: string;
-  readonly out: string;
   readonly device: string;
   readonly threads?: number;
   readonly resume?: boolean;
@@ -66,6 +66,13 @@ export function auditCommand(console: Console, args: readonly string[], finish: 
     .option("--trust", "audit a model that the scan of its file calls malicious all the same")
     .option("--budget <amount>", "stop after 120s, 2m or 5000q (queries), and report what there is", parseBudget)
     .option("--gate <file>", "thresholds that must be met")
+    .option("--sign <key>", "sign what was measured with this private key in PEM (mode 0600), beside the report")
+    .option("--thresholds <file>", "what had been approved before the audit, as a JSON list; goes into what is signed")
+    .option(
+      "--registry <url>",
+      "put what was signed on a version there (default: CASEMATE_REGISTRY; token: CASEMATE_TOKEN)",
+    )
+    .option("--as <version>", "the version in the registry, such as digits/3")
     .option("--out <folder>", "where reports go", "casemate-report")
     .option("--resume", "take up the run whose checks are in the folder of --out")
     .option("--device <name>", "where models run: cpu, cuda, webgpu …", "cpu")
@@ -88,6 +95,7 @@ Examples:
   casemate audit old.onnx new.onnx --data samples.npz --epsilon 0.3 --profile quick --out report
   casemate audit model.onnx --data pictures --budget 10m --gate gate.json --json > report.json
   casemate audit model.onnx --data samples.npz --out report --resume
+  casemate audit model.onnx --data samples.npz --sign evaluation.pem --registry http://127.0.0.1:7420 --as digits/3
   casemate audit --list
   casemate audit model.onnx --data samples.npz --attack fgsm,hop-skip-jump --epsilon 0.1
 `;
@@ -111,11 +119,13 @@ async function run(
     throw new AuditError("INVALID_OPTION", "no samples: --data names a file or a folder of labelled samples");
   }
   const gate = gatePath === undefined ? undefined : await readGate(gatePath);
+  await checkSignFlags(flags, models.length);
   await prepareFolder(out);
   const specs = models.map((model) => ({ model, data, ...(contract !== undefined && { contract }) }));
   const ended = await audited(specs, optionsOf(flags, args), console, flags.verbose ?? false);
   const report = gate ? { ...ended, gate: evaluateGate(gate, ended) } : ended;
   const written = await writeReports(report, out);
+  await signReport(report, written.json, flags, console);
   if (json) console.print(JSON.stringify(report, null, 2));
   else console.print(summaryOf(report, written.html, console.printPaint));
   return exitCodeOf(report);
