@@ -5,12 +5,14 @@ import {
   mergeSignatures,
   openWitness,
   parametersWithDigest,
+  parseGatePolicy,
   parseNoteKey,
   readCheckpoint,
   signerFromFile,
 } from "@casemate/evidence";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../packages/casemate/src/main.ts";
+import { root } from "./casemate.ts";
 
 // Evidence on the command line: what was attested is logged, and gate and log verify hold it against what is asked.
 
@@ -109,6 +111,12 @@ const gate = (policy: string, ...more: string[]) =>
   run("gate", "--policy", policy, "--subject", "model", "--evidence", "evidence", "--key-ring", "keys.json", ...more);
 
 describe("gate", () => {
+  test("the policy in the guide is one", () => {
+    const guide = readFileSync(join(root, "docs/guide/gate.md"), "utf8");
+    const [, policy = ""] = /^```json\n(.*?)^```/ms.exec(guide) ?? [];
+    expect(parseGatePolicy(Buffer.from(policy)).requirements.length).toBe(4);
+  });
+
   test("ends with 0 where every requirement is met, and says by what", async () => {
     const { code, text } = await gate("production.json");
     expect(text).toContain("passes production: all 3 requirements are met");

@@ -1,4 +1,5 @@
 import type { EvidenceRecord, EvidenceThreshold } from "../statements/evidence-record.ts";
+import type { PredicateOf } from "../statements/predicates.ts";
 import type { Statement } from "../statements/statement.ts";
 import type { LineStatus } from "./decision.ts";
 import type { MetricRule, Requirement } from "./policy.ts";
@@ -23,6 +24,8 @@ export function measured(
     return ["failing", `the verdict is ${record.verdict}; expected ${verdicts.join(" or ")}`];
   if (kind !== "approval" && result !== undefined && !results.includes(result as never))
     return ["failing", `the result is ${result}; expected ${results.join(" or ")}`];
+  const weakness = kind === "robustness" ? weaknessOf(requirement, predicate as unknown as Attacked) : undefined;
+  if (weakness !== undefined) return ["failing", weakness];
   for (const rule of metrics) {
     const shortfall = shortfallOf(rule, record, minimumSamples);
     if (shortfall !== undefined) return ["failing", shortfall];
@@ -45,6 +48,18 @@ export function measured(
 
 const DAY = 24 * 60 * 60 * 1000;
 const CLOCK_SKEW = 5 / (24 * 60); // five minutes, in days
+
+type Attacked = Pick<PredicateOf<"robustness">, "threat" | "checks">;
+
+/** Why an attack was less than what is asked for, or undefined. Numbers of a report are those at its largest epsilon. */
+function weaknessOf({ threat, checks: asked = [] }: Requirement, attacked: Attacked): string | undefined {
+  const { norm, epsilons } = attacked.threat;
+  const epsilon = Math.max(...epsilons);
+  if (threat !== undefined && (norm !== threat.norm || epsilon < threat.epsilon))
+    return `attacked within ${norm} ${format(epsilon)}; expected at least ${threat.norm} ${format(threat.epsilon)}`;
+  const missed = asked.find((id) => !attacked.checks.some((check) => check.id === id && check.status === "completed"));
+  return missed === undefined ? undefined : `the check ${missed} was not completed`;
+}
 
 /** When something was measured, verified or made, by the names that the kinds have for it. */
 function finishOf(predicate: Statement["predicate"]): string | undefined {

@@ -47,6 +47,22 @@ const Requirement = Type.Object(
         description: "That are enough; all but failed if absent.",
       }),
     ),
+    threat: Type.Optional(
+      Type.Object(
+        { norm: Type.Enum(["linf", "l2", "l1", "l0"]), epsilon: Type.Number({ minimum: 0 }) },
+        {
+          additionalProperties: false,
+          description: "Of robustness: the attacker had at least so much, in the units of the contract's range.",
+        },
+      ),
+    ),
+    checks: Type.Optional(
+      Type.Array(Name, {
+        minItems: 1,
+        maxItems: 100,
+        description: "Of robustness: ids of checks that were completed.",
+      }),
+    ),
     maximumAgeDays: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: "Since the measurement ended." })),
     signers: Type.Optional(
       Type.Array(Name, { minItems: 1, maxItems: 100, description: "Ids or names of keys; any trusted key if absent." }),
@@ -102,13 +118,15 @@ export function parseGatePolicy(bytes: Uint8Array, where = "policy"): GatePolicy
     if (cause instanceof EvidenceError) throw new EvidenceError("INVALID_POLICY", cause.message, { cause });
     throw cause;
   }
-  policy.requirements.forEach(({ metrics = [], kind, verdicts, persons, onBehalf }, index) => {
+  policy.requirements.forEach(({ metrics = [], kind, verdicts, persons, onBehalf, threat, checks }, index) => {
     const place = `${where}: requirements/${index}`;
     const open = metrics.find(({ atLeast, atMost }) => atLeast === undefined && atMost === undefined);
     if (open !== undefined)
       throw new EvidenceError("INVALID_POLICY", `${place}: ${open.metric}: expected atLeast or atMost`);
     if (verdicts !== undefined && kind !== "scan")
       throw new EvidenceError("INVALID_POLICY", `${place}: only scans have verdicts, not ${kind}`);
+    if ((threat ?? checks) !== undefined && kind !== "robustness")
+      throw new EvidenceError("INVALID_POLICY", `${place}: only robustness has a threat and checks, not ${kind}`);
     if ((persons ?? onBehalf) !== undefined && kind !== "approval")
       throw new EvidenceError("INVALID_POLICY", `${place}: only approvals are given by persons, not ${kind}`);
   });

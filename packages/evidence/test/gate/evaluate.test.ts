@@ -146,7 +146,15 @@ async function lineOf(
 test("evidence that is enough, recent, for this place and by a trusted key meets a requirement, which says by how much", async () => {
   expect(
     await lineOf(
-      { ...atLeastHalf, maximumAgeDays: 30, signers: ["auditor"], data, minimumSamples: 500 },
+      {
+        ...atLeastHalf,
+        maximumAgeDays: 30,
+        signers: ["auditor"],
+        data,
+        minimumSamples: 500,
+        threat: { norm: "linf", epsilon: 0.2 },
+        checks: ["autoattack"],
+      },
       { environment: "production" },
     ),
   ).toEqual({
@@ -194,6 +202,27 @@ test.each<[string, object, Measured | undefined, string, string]>([
     {},
     "failing",
     "no threshold of at least 0.5 on robust accuracy was approved before",
+  ],
+  [
+    "by a weaker attacker",
+    { ...atLeastHalf, threat: { norm: "linf", epsilon: 0.3 } },
+    {},
+    "failing",
+    "attacked within linf 0.2; expected at least linf 0.3",
+  ],
+  [
+    "by an attacker of another kind",
+    { ...atLeastHalf, threat: { norm: "l2", epsilon: 0.1 } },
+    {},
+    "failing",
+    "attacked within linf 0.2; expected at least l2 0.1",
+  ],
+  [
+    "without a check",
+    { ...atLeastHalf, checks: ["autoattack", "worst-case"] },
+    {},
+    "failing",
+    "the check worst-case was not completed",
   ],
   [
     "too old",
@@ -335,6 +364,7 @@ test.each([
   ],
   [{ name: "p", requirements: [{ kind: "robustness", verdicts: ["clean"] }] }, "only scans have verdicts"],
   [{ name: "p", requirements: [{ kind: "luck" }] }, "requirements/0/kind"],
+  [{ name: "p", requirements: [{ kind: "scan", checks: ["c"] }] }, "only robustness has a threat and checks"],
   [{ name: "p", requirements: [{ kind: "scan", persons: 2 }] }, "only approvals are given by persons"],
   [{ name: "p" }, "requirements"],
 ])("the policy %j is refused", (policy, message) => {
