@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as cedar from "@cedar-policy/cedar-wasm/nodejs";
 import { RegistryError } from "../errors.ts";
-import { type Action, actionNames, actions } from "./actions.ts";
+import { type Action, actionNames, actions, type Role, roles } from "./actions.ts";
 import { type Principal, type Resource, rolesAt } from "./principal.ts";
 
 /** Whether something may be done, by which policies, and the digest of all of them. */
@@ -23,12 +23,13 @@ export interface Policies {
  * anything is served: throws INVALID with the places of all faults.
  */
 export function openPolicies(additional = ""): Policies {
-  const text = `${builtIn}\n${additional}`;
+  const staticPolicies = { ...builtIn, ...partsOf(additional) };
+  const text = Object.values(staticPolicies).join("\n");
   const digest = createHash("sha256").update(schema).update(text).digest("hex");
-  const faults = faultsOf(text);
+  const faults = faultsOf(staticPolicies);
   if (faults.length > 0) throw new RegistryError("INVALID", `the access policies are not valid:\n${faults.join("\n")}`);
   cedar.preparseSchema(digest, schema);
-  cedar.preparsePolicySet(digest, { staticPolicies: text });
+  cedar.preparsePolicySet(digest, { staticPolicies });
   return {
     digest,
     text,
@@ -39,7 +40,7 @@ export function openPolicies(additional = ""): Policies {
         ...requestOf(principal, action, resource),
         preparsedSchemaName: digest,
         preparsedPolicySetId: digest,
-        validateRequest: true,
+        validateRequest: false, // it is built here, by the schema
       });
       if (answer.type === "failure")
         throw new RegistryError(
@@ -67,24 +68,41 @@ ${actionNames
   .join("\n")}
 `;
 
-const builtIn = `
-${actionNames
-  .flatMap((name) =>
-    actions[name].map(
-      (role) => `@id("${role}-${name}")\npermit(principal in Role::"${role}", action == Action::"${name}", resource);`,
-    ),
-  )
-  .join("\n")}
-@id("tenants-are-apart")
-forbid(principal, action, resource) unless { principal.tenant == resource.tenant };
-@id("authors-do-not-approve")
-forbid(principal, action == Action::"promotion:approve", resource) when { resource.author == principal.id };
-@id("people-approve")
-forbid(principal, action == Action::"promotion:approve", resource) when { principal.kind != "person" };
-`;
+/** Policies by the names that decisions give. */
+const builtIn: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    roles.map((role) => {
+      const allowed = actionNames.filter((name) => (actions[name] as readonly Role[]).includes(role));
+      return [
+        role,
+        `permit(principal in Role::"${role}", action in [${allowed.map((name) => `Action::"${name}"`).join(", ")}], resource);`,
+      ];
+    }),
+  ),
+  "tenants-are-apart": "forbid(principal, action, resource) unless { principal.tenant == resource.tenant };",
+  "authors-do-not-approve": `forbid(principal, action == Action::"promotion:approve", resource)
+    when { resource.author == principal.id };`,
+  "people-approve": `forbid(principal, action == Action::"promotion:approve", resource) when { principal.kind != "person" };`,
+};
 
-function faultsOf(text: string): readonly string[] {
-  const answer = cedar.validate({ schema, policies: { staticPolicies: text } });
+/** The policies in a text, by their `@id` or their number. Throws INVALID. */
+function partsOf(text: string): Readonly<Record<string, string>> {
+  const parts = cedar.policySetTextToParts(text);
+  if (parts.type === "failure")
+    throw new RegistryError(
+      "INVALID",
+      `the access policies are not valid: ${parts.errors.map(({ message }) => message).join("; ")}`,
+    );
+  const named = parts.policies.map(
+    (policy, index) => [/@id\("([^"]+)"\)/.exec(policy)?.[1] ?? `additional-${index + 1}`, policy] as const,
+  );
+  const taken = named.find(([name]) => Object.hasOwn(builtIn, name));
+  if (taken !== undefined) throw new RegistryError("INVALID", `the access policy ${taken[0]} is there already`);
+  return Object.fromEntries(named);
+}
+
+function faultsOf(staticPolicies: Readonly<Record<string, string>>): readonly string[] {
+  const answer = cedar.validate({ schema, policies: { staticPolicies } });
   return answer.type === "failure"
     ? answer.errors.map(({ message }) => message)
     : answer.validationErrors.map(({ policyId, error }) => `${policyId}: ${error.message}`);

@@ -6,6 +6,7 @@ import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { type Authenticate, anonymous } from "./authenticate.ts";
+import { answerOnce } from "./idempotency.ts";
 import { problemOf } from "./problem.ts";
 import type { Call, Reply, Route } from "./route.ts";
 
@@ -101,7 +102,16 @@ function mount(app: FastifyInstance, route: Route, { registry, authenticate }: A
         throw new RegistryError("UNAUTHENTICATED", "a token or a session is needed: Authorization: Bearer …");
       const call = callOf(request, registry, principal);
       if (access.type === "action") await call.authorize(access.action, await access.resource(call));
-      return await send(reply, await route.handle(call));
+      const key = request.headers["idempotency-key"];
+      const answer = () => route.handle(call);
+      if (method === "GET" || key === undefined || known === undefined) return await send(reply, await answer());
+      const keyed = {
+        key: String(key),
+        method,
+        url: request.url,
+        body: schema.body === undefined ? null : request.body,
+      };
+      return await send(reply, await answerOnce(registry, principal, keyed, answer));
     },
   });
 }

@@ -46,7 +46,7 @@ async function byToken(registry: Registry, token: string, address: string): Prom
     await registry.store.write((rows) =>
       rows.updateTable("tokens").set({ last_used_at: now }).where("id", "=", row.id).execute(),
     );
-  return await principalOf(registry, user, {
+  return await principal(registry, user, {
     method: "token",
     credential: row.id,
     address,
