@@ -4,6 +4,7 @@ import { DefenseError } from "../errors.ts";
 import type { FittedDetector } from "./open-detector.ts";
 import { rejectingModel } from "./rejecting-model.ts";
 import { batchFor } from "./run-in-batches.ts";
+import { steepenRounding } from "./steepen-rounding.ts";
 
 export interface EvadeOptions {
   readonly bounds: Bounds;
@@ -37,7 +38,7 @@ export interface Evasion {
  * The adaptive attack: targeted PGD on the margin of the classifier and its detector in one (Carlini & Wagner, 2017,
  * https://arxiv.org/abs/1705.07263), towards the most likely wrong classes one after another, with restarts. Gradients pass
  * through rounding as if it did nothing (BPDA, Athalye et al., 2018, https://arxiv.org/abs/1802.00420), so that squeezers do not
- * hide them, and with momentum: on feature squeezing that found more than twice as many. What it finds is scored again by the detector itself.
+ * hide them, steeper near its steps, and with momentum: on feature squeezing either found about twice as many. What it finds is scored again by the detector itself.
  */
 export async function* evadeDetector(
   fitted: FittedDetector,
@@ -49,7 +50,7 @@ export async function* evadeDetector(
   requireWhole("targets", targets, 1);
   requireWhole("restarts", restarts, 0);
   const inputShape = x.shape.slice(1);
-  const joint = rejectingModel(fitted);
+  const joint = steepenRounding(rejectingModel(fitted));
   const classifier: OnnxClassifier = await openClassifier(joint, { bounds, inputShape, straightThrough: true });
   try {
     const orders = ordersOf(await classifier.logits(x));
