@@ -54,6 +54,7 @@ export {
 export { isSignedBy, parsePublicKey, publicKeyOf, readPublicKey } from "./keys/public-key.ts";
 export type { KeyAlgorithm, PublicKey, Signer } from "./keys/signer.ts";
 export { type SignerCommandOptions, signerFromCommand } from "./keys/signer-command.ts";
+export { askWitness, type SubmitToWitness } from "./log/ask-witness.ts";
 export { type Checkpoint, parseCheckpoint, signCheckpoint, verifyCheckpoint } from "./log/checkpoint.ts";
 export { type Cosignature, mergeSignatures, verifyCosignatures } from "./log/cosignature.ts";
 export {

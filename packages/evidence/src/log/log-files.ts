@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { EvidenceError } from "../errors.ts";
-import { readSmallFile } from "../read-file.ts";
+import { notReadable } from "../read-file.ts";
 import type { ReadPath } from "./tile-reader.ts";
 import { MAXIMUM_ENTRY, TILE_WIDTH, tilePath, tileWidth } from "./tiles.ts";
 
@@ -13,14 +13,20 @@ export function readerOf(folder: string): ReadPath {
   return async (path) => await readIfThere(join(folder, path), LARGEST);
 }
 
-/** A small file whole, or undefined where there is none. Throws NOT_READABLE, MALFORMED. */
+/** A file of at most `most` bytes whole, or undefined where there is none. Throws NOT_READABLE, MALFORMED. */
 export async function readIfThere(path: string, most: number): Promise<Buffer | undefined> {
   try {
-    return await readSmallFile(path, most);
-  } catch (error) {
-    const cause = error instanceof EvidenceError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
-    if (cause?.code === "ENOENT" || cause?.code === "ENOTDIR") return undefined;
-    throw error;
+    const file = await open(path, "r");
+    try {
+      const { size } = await file.stat();
+      if (size > most) throw new EvidenceError("MALFORMED", `${path}: expected at most ${most} bytes, got ${size}`);
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (["ENOENT", "ENOTDIR"].includes((cause as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw cause instanceof EvidenceError ? cause : notReadable(path, cause);
   }
 }
 

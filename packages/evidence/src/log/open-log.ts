@@ -63,6 +63,7 @@ export async function openLog(folder: string, { origin, signer }: LogOptions): P
   /** What the disk says, without what an append that was cut off has left. */
   const load = async (): Promise<State> => {
     const checkpoint = (await read("checkpoint"))?.toString("utf8");
+    await lock.assertHeld(); // what another has begun to write is not ours to remove
     if (checkpoint === undefined) {
       await removeBeyond(folder, 0);
       return { checkpoint: "", edge: { size: 0, entries: [], levels: [] } };

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import {
+  askWitness,
   generateKey,
   mergeSignatures,
   openLog,
@@ -78,6 +79,44 @@ test("it cosigns the first checkpoint, what continues it, and the same once more
     await witness.close();
     witness = await open("w1");
   }
+});
+
+test("a log asks a witness, whatever the witness has seen of it, and keeps the cosignature", async () => {
+  const key = parseNoteKey(witness.vkey);
+  const asked: string[] = [];
+  const submit = (request: string) => {
+    asked.push(request.split("\n")[0]!);
+    return witness.addCheckpoint(request);
+  };
+  await grow(3);
+  expect(await askWitness(log, key, submit)).toEqual({ witness: key, at: now() });
+  await grow(4);
+  expect(verifyCosignatures(log.checkpoint, [key])).toEqual([]);
+  const stranger = await cosignatureLine("x\n", "witness.example/x", await signerNamed("stranger"), now());
+  await askWitness(log, key, async (request) => {
+    const answer = await submit(request);
+    return answer.status === 200 ? { ...answer, body: stranger + answer.body } : answer;
+  });
+  expect(asked).toEqual(["old 0", "old 0", "old 3"]);
+  expect(verifyCosignatures(log.checkpoint, [key])).toHaveLength(1);
+  expect(await witness.checkpoint("example.com/log")).toBe(log.checkpoint);
+});
+
+test("an answer that is no cosignature of the witness is not taken", async () => {
+  const key = parseNoteKey(witness.vkey);
+  const stranger = await open("w2");
+  await grow(2);
+  await expect(askWitness(log, key, (request) => stranger.addCheckpoint(request))).rejects.toThrow(
+    "no line of its key",
+  );
+  const answers = (status: number, body: string) => askWitness(log, key, async () => ({ status, body }));
+  await expect(answers(409, "5\n")).rejects.toThrow("has seen 5 entries, where the log has 2");
+  await expect(answers(409, "1\n")).rejects.toThrow("had seen another size at each of 3 requests");
+  await expect(answers(409, "soon")).rejects.toThrow("answered 409: soon");
+  await expect(answers(404, "no log\n")).rejects.toThrow("answered 404: no log");
+  await expect(answers(200, "<html>")).rejects.toMatchObject({ code: "MALFORMED" });
+  expect(verifyCosignatures(log.checkpoint, [key])).toEqual([]);
+  await stranger.close();
 });
 
 test("monitors get its latest checkpoint as a file named by the origin's SHA-256", async () => {
