@@ -1,84 +1,72 @@
-import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { randomInt, randomUUID } from "node:crypto";
+import { access, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { EvidenceError } from "../errors.ts";
 
 /** The right to write to a folder. */
 export interface FolderLock {
-  /** Throws IN_USE where somebody has taken it away, such as by deleting the file. */
+  /** Throws IN_USE where somebody has taken it away by deleting its file. */
   assertHeld(): Promise<void>;
   release(): Promise<void>;
 }
 
-/** Keeps other processes from writing to a folder. What a process that is gone has left is taken over. Throws IN_USE, NOT_WRITABLE. */
+const ATTEMPTS = 5;
+const LONGEST_PAUSE = 40; // milliseconds
+
+/**
+ * Keeps other processes of this machine from writing to a folder; what one that is gone has left is removed. Throws IN_USE, NOT_WRITABLE.
+ *
+ * Each process puts down a claim under a name that is never used again, and only then looks for others: of two at the same time at least one
+ * sees the other and steps back. To remove a claim of the dead is safe for the same reason: no living process can have put it there.
+ */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  const path = join(folder, "lock");
-  const identity = `${await processOf(process.pid)} ${randomUUID()}`;
-  const isHeld = async (): Promise<boolean> => (await contentOf(path)) === identity;
-  if (!(await put(path, identity))) {
-    const holder = (await contentOf(path)) ?? "";
-    const inUse = new EvidenceError("IN_USE", `${folder} is written by process ${holder.split(" ")[0]}`);
-    if (await isAlive(holder)) throw inUse;
-    await takeAway(path, holder);
-    if (!(await put(path, identity))) throw inUse;
+  const claim = `lock.${await processOf(process.pid)}.${randomUUID()}`;
+  const path = join(folder, claim);
+  for (let attempt = 1; ; attempt++) {
+    await writeFile(path, "", { flag: "wx" }).catch((cause) => {
+      throw new EvidenceError("NOT_WRITABLE", `cannot write ${path}: ${cause.message}`, { cause });
+    });
+    const holder = await otherIn(folder, claim);
+    if (holder === undefined) break;
+    await rm(path, { force: true });
+    if (attempt === ATTEMPTS) throw new EvidenceError("IN_USE", `${folder} is written by process ${holder}`);
+    await setTimeout(randomInt(1, LONGEST_PAUSE)); // both may have stepped back
   }
   return {
     async assertHeld() {
-      if (!(await isHeld())) throw new EvidenceError("IN_USE", `${path} is not this process's any more`);
+      await access(path).catch((cause) => {
+        throw new EvidenceError("IN_USE", `${folder} is not this process's to write any more`, { cause });
+      });
     },
     async release() {
-      if (await isHeld()) await rm(path, { force: true });
+      await rm(path, { force: true });
     },
   };
 }
 
-/** Whether the file is there now with this content, where nothing was before: whole or not at all. */
-async function put(path: string, content: string): Promise<boolean> {
-  const own = `${path}.${randomUUID()}`;
-  try {
-    await writeFile(own, content);
-    await link(own, path);
-    return true;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw new EvidenceError("NOT_WRITABLE", `cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
-  } finally {
-    await rm(own, { force: true });
+/** The number of another process that claims the folder, if one does that lives. */
+async function otherIn(folder: string, own: string): Promise<string | undefined> {
+  for (const name of await readdir(folder)) {
+    const [, holder, pid] = /^lock\.((\d+)\.(?:\d+|unknown))\.[^.]+$/.exec(name) ?? [];
+    if (name === own || holder === undefined || pid === undefined) continue;
+    if (await isAlive(Number(pid), holder)) return pid;
+    await rm(join(folder, name), { force: true });
   }
-}
-
-/** Removes a lock that nobody holds; one that somebody has put there in the meantime goes back to its place. */
-async function takeAway(path: string, stale: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, aside);
-    if ((await contentOf(aside)) !== stale) await link(aside, path);
-  } catch (error) {
-    if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-  } finally {
-    await rm(aside, { force: true });
-  }
+  return undefined;
 }
 
 /** Its number and, where Linux tells it, when it started: numbers are used again. */
 async function processOf(pid: number): Promise<string> {
-  const stat = (await contentOf(`/proc/${pid}/stat`)) ?? "";
-  return `${pid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] || "?"}`;
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return `${pid}.${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] || "unknown"}`;
 }
 
-async function isAlive(holder: string): Promise<boolean> {
-  const [pid = "", started] = holder.split(" ");
-  if (!/^[1-9]\d*$/.test(pid)) return false; // cut off by a crash of the machine
+async function isAlive(pid: number, holder: string): Promise<boolean> {
   try {
-    process.kill(Number(pid), 0);
+    process.kill(pid, 0);
   } catch (cause) {
     return (cause as NodeJS.ErrnoException).code === "EPERM";
   }
-  return (await processOf(Number(pid))) === `${pid} ${started}`;
-}
-
-async function contentOf(path: string): Promise<string | undefined> {
-  return await readFile(path, "utf8").catch(() => undefined);
+  return (await processOf(pid)) === holder;
 }

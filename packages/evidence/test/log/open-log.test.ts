@@ -162,11 +162,27 @@ test("after a failure to write it goes on where the disk is, without being opene
   await log.close();
 });
 
+test("of many that open it at the same time, over what a dead process left, at most one gets it", async () => {
+  await mkdir(join(folder, "log"));
+  for (let round = 0; round < 5; round++) {
+    await writeFile(join(folder, "log/lock.2147483646.1.gone"), "");
+    const opened = (await Promise.allSettled(Array.from({ length: 4 }, open))).filter(
+      (each) => each.status === "fulfilled",
+    );
+    expect(opened.length).toBeLessThanOrEqual(1);
+    for (const { value } of opened) await value.close();
+  }
+  await (await open()).close();
+});
+
 test("a lock that was left behind is taken over, and one that was taken away stops the writer", async () => {
   await mkdir(join(folder, "log"));
-  await writeFile(join(folder, "log/lock"), "2147483646 1 gone");
+  await writeFile(join(folder, "log/lock.2147483646.1.gone"), "");
+  await writeFile(join(folder, `log/lock.${process.pid}.1.reused`), "");
   const log = await open();
-  await rm(join(folder, "log/lock"));
+  const [own, ...others] = (await readdir(join(folder, "log"))).filter((name) => name.startsWith("lock"));
+  expect(others).toEqual([]);
+  await rm(join(folder, "log", own!));
   await expect(log.append([entryOf(0)])).rejects.toMatchObject({ code: "IN_USE" });
   await log.close();
 });
