@@ -43,6 +43,7 @@ describe("help", () => {
     [["log", "append", "--help"]],
     [["log", "show", "--help"]],
     [["log", "verify", "--help"]],
+    [["log", "witness", "--help"]],
   ])("%j", async (args) => {
     const { code, stdout, stderr } = await casemate(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +13,7 @@ import {
 } from "@casemate/evidence";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../packages/casemate/src/main.ts";
-import { root } from "./casemate.ts";
+import { root, start } from "./casemate.ts";
 
 // Evidence on the command line: what was attested is logged, and gate and log verify hold it against what is asked.
 
@@ -264,6 +265,51 @@ describe("log", () => {
     });
   });
 
+  test("append asks a witness over HTTP, and says where that is not enough", async () => {
+    const args = ["--name", "witness.example/w2", "--key", "w2.pem", "--log", vkey, "--port", "0"];
+    await run("keys", "generate", "w2.pem", "--algorithm", "ed25519");
+    const witness = start(["log", "witness", "w2", ...args], { cwd: folder });
+    const [, url = "", key = ""] = await new Promise<RegExpExecArray>((resolve, reject) => {
+      let text = "";
+      witness.process.stdout!.on("data", (part: Buffer) => {
+        text += part;
+        const match = /at (http:\S+)\n.*: (\S+)\n/.exec(text);
+        if (match) resolve(match);
+      });
+      void witness.ended.then(({ stderr }) => reject(new Error(stderr)));
+    });
+    writeFileSync("asked", `log ${vkey}\nwitness w2 ${key} ${url}\nquorum w2\n`);
+    writeFileSync("second.txt", "another note");
+    const append = () =>
+      run("log", "append", "log", "second.txt", "--origin", "example.com/log", "--key", "log.pem", "--policy", "asked");
+    expect(await append()).toMatchObject({ code: 0, text: expect.stringContaining("second.txt is entry 3") });
+    expect(
+      await verify("log", "--policy", "asked", "--proof", "second.txt.tlog-proof", "--entry", "second.txt"),
+    ).toMatchObject({
+      code: 0,
+      text: expect.stringContaining("seen by witness.example/w2"),
+    });
+    const { note } = await readCheckpoint("log");
+    const hash = createHash("sha256").update("example.com/log").digest("hex");
+    expect(await (await fetch(`${url}/${hash}/checkpoint`)).text()).toBe(note);
+    const statuses = await Promise.all([
+      fetch(`${url}/${"0".repeat(64)}/checkpoint`),
+      fetch(`${url}/add-checkpoint`),
+      fetch(`${url}/add-checkpoint`, { method: "POST", body: `old 0\n\n${note}` }),
+      fetch(`${url}/add-checkpoint`, { method: "POST", body: "x".repeat(1_200_000) }),
+      fetch(`${url}/add-checkpoint`, { method: "POST", body: Buffer.of(0xff) }),
+    ]);
+    expect(statuses.map(({ status }) => status)).toEqual([404, 405, 409, 413, 400]);
+    witness.process.kill("SIGTERM");
+    expect((await witness.ended).code).toBe(0);
+    expect(await append()).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(
+        /not witnessed: .*expected cosignatures by w2, got none.*no answer from the witness at /s,
+      ),
+    });
+  });
+
   test("verify ends with 1 and names what is wrong: another key, a proof of something else, a changed entry", async () => {
     const { stdout } = await run(
       "log",
@@ -286,10 +332,10 @@ describe("log", () => {
       code: 1,
       text: expect.stringContaining("not verified: inclusion: entry 0 is not in the tree"),
     });
-    appendFileSync("log/tile/entries/000.p/3", "x");
+    appendFileSync("log/tile/entries/000.p/5", "x");
     expect(await verify("log", "--key", vkey)).toMatchObject({
       code: 1,
-      text: expect.stringContaining("tile/entries/000.p/3: entry 3 is cut off"),
+      text: expect.stringContaining("tile/entries/000.p/5: entry 5 is cut off"),
     });
   });
 

@@ -76,6 +76,7 @@ export {
   verifyLog,
 } from "./log/verify-log.ts";
 export { openWitness, type Witness, type WitnessAnswer, type WitnessOptions } from "./log/witness.ts";
+export { submitTo, witnessHandler } from "./log/witness-http.ts";
 export type { HashOptions } from "./model-signing/hash-files.ts";
 export type { HashEvent } from "./model-signing/hash-model.ts";
 export { type ListOptions, listFiles, type ModelFile, type ModelFiles } from "./model-signing/list-files.ts";

@@ -1,5 +1,6 @@
 import { writeFileWhole } from "@casemate/audit";
 import {
+  askWitness,
   type Cosignature,
   EvidenceError,
   type EvidenceErrorCode,
@@ -9,13 +10,17 @@ import {
   parseNoteKey,
   readCheckpoint,
   readLogEntries,
+  submitTo,
+  type TransparencyLog,
   verifyLog,
+  verifyWitnessed,
   verifyWitnessedProof,
 } from "@casemate/evidence";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
 import type { ExitCode } from "../exit-code.ts";
 import { table } from "../table.ts";
+import { witnessCommand } from "./log-witness.ts";
 import { wholeNumber } from "./options.ts";
 import { type SigningFlags, signerOf, withSigningFlags } from "./signing-flags.ts";
 import { bytesOf } from "./trust-flags.ts";
@@ -27,14 +32,16 @@ export function logCommand(console: Console, finish: (code: ExitCode) => void): 
     .addHelpText("after", EXAMPLES)
     .addCommand(verifyCommand(console, finish))
     .addCommand(showCommand(console, finish))
-    .addCommand(appendCommand(console, finish));
+    .addCommand(appendCommand(console, finish))
+    .addCommand(witnessCommand(console));
 }
 
 const EXAMPLES = `
-Exit codes: 0 done or verified, 1 not verified, 2 wrong use or bad input, 3 the log cannot be written.
+Exit codes: 0 done or verified, 1 not verified or not witnessed enough, 2 wrong use or bad input, 3 the log cannot be written.
 
 Examples:
   casemate log append log/ robustness.sigstore.json --origin example.com/models --key log.pem
+  casemate log append log/ robustness.sigstore.json --origin example.com/models --key log.pem --policy log-policy
   casemate log show log/ --from 0
   casemate log verify log/ --key example.com/models+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
   casemate log verify log/ --policy log-policy --since yesterday.checkpoint
@@ -205,6 +212,7 @@ function excerptOf(entry: Buffer): string {
 
 interface AppendFlags extends SigningFlags {
   readonly origin: string;
+  readonly policy?: string;
   readonly json?: boolean;
 }
 
@@ -213,36 +221,63 @@ function appendCommand(console: Console, finish: (code: ExitCode) => void): Comm
     .description("Add files to a log as its entries, and write the proof of each beside it (FILE.tlog-proof).")
     .argument("<folder>", "the log; made if it is not there")
     .argument("<files...>", "of at most 65,535 bytes each")
-    .requiredOption("--origin <name>", "the log's name: a URL without scheme, by custom");
+    .requiredOption("--origin <name>", "the log's name: a URL without scheme, by custom")
+    .option("--policy <file>", "ask the witnesses of this policy at their URLs, before the proofs are written");
   return withSigningFlags(command)
     .option("--json", "print JSON on standard output, and nothing else there")
     .option("--verbose", "show where an error came from")
     .addHelpText("after", EXAMPLES)
     .action(async (folder: string, files: readonly string[], flags: AppendFlags) => {
-      await append(folder, files, flags, console);
-      finish(0);
+      finish(await append(folder, files, flags, console));
     });
 }
 
 async function append(
   folder: string,
   files: readonly string[],
-  { origin, json = false, ...flags }: AppendFlags,
+  { origin, policy: policyFile, json = false, ...flags }: AppendFlags,
   console: Console,
-): Promise<void> {
+): Promise<ExitCode> {
+  const policy = policyFile === undefined ? undefined : parseLogPolicy(await bytesOf(policyFile), policyFile);
   const entries = await Promise.all(files.map(bytesOf));
   const log = await openLog(folder, { origin, signer: await signerOf(flags) });
   try {
     const first = await log.append(entries);
+    const refusal = policy === undefined ? undefined : await witnessedBy(log, policy, console);
     for (const [offset, file] of files.entries())
       await writeFileWhole(`${file}.tlog-proof`, await log.proof(first + offset));
     const appended = files.map((file, offset) => ({ file, index: first + offset, proof: `${file}.tlog-proof` }));
-    if (json) console.print(JSON.stringify({ origin, vkey: log.vkey, size: log.size, appended }, null, 2));
-    else {
+    if (json) {
+      const { vkey, size } = log;
+      console.print(
+        JSON.stringify({ origin, vkey, size, appended, ...(refusal !== undefined && { refusal }) }, null, 2),
+      );
+    } else {
       for (const { file, index } of appended) console.print(`${file} is entry ${index}`);
       console.print(`${log.size} entries; what verifies the log: ${log.vkey}`);
+      if (refusal !== undefined) console.print(`${console.printPaint.red("not witnessed")}: ${refusal}`);
     }
+    return refusal === undefined ? 0 : 1;
   } finally {
     await log.close();
+  }
+}
+
+/** Asks every witness that has a URL; gives why what they answer is not enough for the policy. */
+async function witnessedBy(log: TransparencyLog, policy: LogPolicy, console: Console): Promise<string | undefined> {
+  for (const { witness, url } of policy.urls ?? []) {
+    try {
+      await askWitness(log, witness, submitTo(url));
+    } catch (error) {
+      if (!(error instanceof EvidenceError)) throw error;
+      console.error(`${console.paint.yellow("warning")} ${error.message}`);
+    }
+  }
+  try {
+    verifyWitnessed(log.checkpoint, policy);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EvidenceError) return error.message;
+    throw error;
   }
 }

@@ -8,6 +8,8 @@ export interface LogPolicy {
   readonly logs: readonly NoteKey[];
   /** Those whose keys can be verified here. */
   readonly witnesses: readonly NoteKey[];
+  /** Where witnesses can be asked, for those that the policy says it of. */
+  readonly urls?: readonly { readonly witness: NoteKey; readonly url: string }[];
   /** None where no witness is needed. */
   readonly quorum: Quorum | undefined;
 }
@@ -49,7 +51,9 @@ export function parseLogPolicy(bytes: Uint8Array, where = "log policy"): LogPoli
   if (bytes.length > MAXIMUM_BYTES)
     throw new EvidenceError("INVALID_POLICY", `${where}: expected at most ${MAXIMUM_BYTES} bytes, got ${bytes.length}`);
   const lines = Buffer.from(bytes).toString("latin1").split("\n"); // names are octets: UTF-8 would make some of them one
+  const utf8Of = (octets: string): string => Buffer.from(octets, "latin1").toString("utf8");
   const logs: NoteKey[] = [];
+  const urls: { readonly witness: NoteKey; readonly url: string }[] = [];
   const named = new Map<string, Quorum>();
   const publicKeys = new Set<string>();
   const members = new Set<string>();
@@ -61,7 +65,7 @@ export function parseLogPolicy(bytes: Uint8Array, where = "log policy"): LogPoli
     const [keyword, ...fields] = line.split(/[ \t]+/).filter((field) => field !== "");
     if (keyword === undefined || keyword.startsWith("#")) continue;
     const readKey = (vkey: string, type: 1 | 4): NoteKey | undefined => {
-      const text = Buffer.from(vkey, "latin1").toString("utf8");
+      const text = utf8Of(vkey);
       try {
         const parts = readVkey(text);
         const publicKey = `${keyword} ${parts.bytes.toString("hex", 1)}`;
@@ -95,7 +99,10 @@ export function parseLogPolicy(bytes: Uint8Array, where = "log policy"): LogPoli
       }
       case "witness": {
         if (fields.length < 2 || fields.length > 3) throw refuse("expected witness <name> <vkey> [<url>]");
-        define({ type: "witness", name: fields[0]!, key: readKey(fields[1]!, 4) });
+        const [name, vkey, url] = fields as [string, string, string | undefined];
+        const key = readKey(vkey, 4);
+        define({ type: "witness", name, key });
+        if (key !== undefined && url !== undefined) urls.push({ witness: key, url: utf8Of(url) });
         break;
       }
       case "group": {
@@ -124,7 +131,7 @@ export function parseLogPolicy(bytes: Uint8Array, where = "log policy"): LogPoli
   const witnesses = [...named.values()].flatMap((rule) =>
     rule.type === "witness" && rule.key !== undefined ? [rule.key] : [],
   );
-  return { logs, witnesses, quorum: quorum.rule };
+  return { logs, witnesses, urls, quorum: quorum.rule };
 }
 
 const MAXIMUM_BYTES = 2 ** 20;

@@ -113,7 +113,8 @@ export function parseRequest(text: string): Request {
   }
 }
 
-const MAXIMUM_REQUEST = 1_100_000;
+/** Characters of a request. */
+export const MAXIMUM_REQUEST = 1_100_000;
 
 /** An answer other than 200; what it says is the body. */
 export class Refusal extends Error {
