@@ -36,6 +36,8 @@ const commands: Readonly<Record<string, Load>> = {
   approve: async (console) => (await import("./commands/promote.ts")).approveCommand(console),
   release: async (console) => (await import("./commands/promote.ts")).releaseCommand(console),
   revoke: async (console) => (await import("./commands/promote.ts")).revokeCommand(console),
+  backup: async (console) => (await import("./commands/backup.ts")).backupCommand(console),
+  restore: async (console) => (await import("./commands/backup.ts")).restoreCommand(console),
   pull: async (console) => (await import("./commands/pull.ts")).pullCommand(console),
 };
 

@@ -1,6 +1,7 @@
 export { type Action, actions, type Role, roles } from "./access/actions.ts";
 export { openPolicies, type Policies } from "./access/policies.ts";
 export { covers, modelsFor, type Principal, type Resource, type RoleGrant } from "./access/principal.ts";
+export { backUpRegistry, restoreRegistry } from "./backup.ts";
 export {
   configureEnvironment,
   createEnvironments,

@@ -34,7 +34,7 @@ export interface OpenRegistry extends Registry {
   close(): Promise<void>;
 }
 
-const migrations: readonly Migration[] = [registryTables];
+export const migrations: readonly Migration[] = [registryTables];
 
 /** Opens the registry in a folder, or makes it. Throws INVALID for access policies that are not valid, and what store and log throw. */
 export async function openRegistry(options: RegistryOptions): Promise<OpenRegistry> {

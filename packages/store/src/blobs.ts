@@ -22,4 +22,6 @@ export interface Blobs {
   /** Gone afterwards, whether it was there or not. */
   remove(prefix: string, sha256: string): Promise<void>;
   list(prefix: string): AsyncIterable<BlobEntry>;
+  /** All prefixes that there are blobs under. */
+  prefixes(): AsyncIterable<string>;
 }

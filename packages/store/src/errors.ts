@@ -6,6 +6,7 @@ export type StoreErrorCode =
   | "DIGEST_MISMATCH"
   | "MIGRATION_FAILED"
   | "NEWER_SCHEMA"
+  | "IN_USE"
   | "INVALID_OPTION";
 
 /** Rows or blobs that cannot be read, written or trusted. */

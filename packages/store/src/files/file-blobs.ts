@@ -82,6 +82,9 @@ export function openFileBlobs(path: string): Blobs {
     remove: async (prefix, sha256) => {
       await rm(placeOf(prefix, sha256), { force: true });
     },
+    async *prefixes() {
+      for (const name of await namesIn(folder)) if (name !== "incoming") yield name;
+    },
     async *list(prefix) {
       checkName(prefix, "0".repeat(64));
       for (const shard of await namesIn(join(folder, prefix)))
