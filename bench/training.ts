@@ -72,7 +72,7 @@ async function measureOurs(model: Model, shape: Shape): Promise<{ plain: number;
     input: "input",
     threat: linf(8 / 255),
     rate: 0.01,
-    progress: 1,
+    ramp: 1,
     memory: new Map(),
   };
   const times = { plain: [] as number[], adversarial: [] as number[] };

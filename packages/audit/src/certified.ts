@@ -1,4 +1,4 @@
-import type { BoundMethod, Verifier } from "@casemate/defenses";
+import { type BoundMethod, SMALLEST_MARGIN, type Verifier } from "@casemate/defenses";
 import { takeRows } from "@casemate/tensor";
 import type { OpenSubject } from "./subject.ts";
 
@@ -16,9 +16,6 @@ export interface CertificationOptions {
 
 /** The method that certified each sample; undefined for one that stays open. */
 export type Certificates = readonly (BoundMethod | undefined)[];
-
-/** A certificate counts only above what the rounding of the last steps could undo. */
-const SMALLEST_MARGIN = 1e-5;
 
 /**
  * Which samples keep their class in the whole ball, by sound bounds. Yields how many are decided or tried to the end. Throws a

@@ -72,6 +72,8 @@ export interface TrainingReport {
   readonly settings: Readonly<Record<string, unknown>>;
   readonly assumptions: readonly string[];
   readonly history: TrainingResult["history"];
+  /** Times through the data that were planned: those of the settings, divided by the replays of the method. */
+  readonly epochs: number;
   readonly bestEpoch: number;
   readonly endedBy: TrainingResult["endedBy"];
   readonly seconds: number;
@@ -120,8 +122,9 @@ export async function* trainModel(options: TrainModelOptions): AsyncGenerator<Tr
     const { evaluation } = options;
     const before = evaluation && (yield* evaluated(model, "before", opened, options));
     const { subject, methodOptions, awp: gamma, checkpoint, norm, epsilon } = options;
+    const loop = { ...options.loop, ramp: options.loop.ramp ?? method.ramp ?? RAMP };
     const result = yield* train(model, training.samples, {
-      ...options.loop,
+      ...loop,
       classifier,
       method: gamma === undefined ? method : awp(method, { gamma }),
       ball: opened.ball(norm, epsilon),
@@ -148,10 +151,11 @@ export async function* trainModel(options: TrainModelOptions): AsyncGenerator<Tr
           teacher: options.teacher,
           norm,
           epsilon,
-          ...withoutSignal(options.loop),
+          ...withoutSignal(loop),
         },
         assumptions,
         history: result.history,
+        epochs: result.epochs,
         bestEpoch: result.bestEpoch,
         endedBy: result.endedBy,
         seconds: result.seconds,
@@ -171,6 +175,9 @@ export async function* trainModel(options: TrainModelOptions): AsyncGenerator<Tr
     for (const other of others) await other.dispose();
   }
 }
+
+/** Share of the training over which epsilon rises, of methods without one of their own. */
+const RAMP = 0.33;
 
 interface OpenTraining {
   readonly model: Model;

@@ -13,7 +13,14 @@ export { type Standardization, standardizationOf } from "./architectures/standar
 export { type TextCnnOptions, textCnn } from "./architectures/text-cnn.ts";
 export type { CertifiedBall } from "./bounds/ball.ts";
 export type { Rounding } from "./bounds/rounding.ts";
-export { type Ball, type BoundMethod, openVerifier, type Verifier, type VerifierOptions } from "./bounds/verifier.ts";
+export {
+  type Ball,
+  type BoundMethod,
+  openVerifier,
+  SMALLEST_MARGIN,
+  type Verifier,
+  type VerifierOptions,
+} from "./bounds/verifier.ts";
 export type { PairAttack } from "./detectors/attacked-pairs.ts";
 export { type BinaryDetectorOptions, binaryDetector } from "./detectors/binary-detector.ts";
 export { type DeepNeighboursOptions, deepNearestNeighbours } from "./detectors/deep-nearest-neighbours.ts";

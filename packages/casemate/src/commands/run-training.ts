@@ -56,9 +56,10 @@ async function watched(events: AsyncGenerator<TrainModelEvent, TrainedModel>, co
           for (const sentence of value.assumptions) console.error(`${yellow("assumed")} ${sentence}`);
           break;
         case "started": {
-          const { samples, validationSamples, isHeldOut, epochs, parameters, resumedAt } = value;
+          const { samples, validationSamples, isHeldOut, epochs, replays, parameters, resumedAt } = value;
+          const replayed = replays > 1 ? ` of ${replays} replays` : "";
           console.error(
-            `${parameters.toLocaleString("en")} weights, ${samples} samples, ${epochs} epochs; ${validationSamples} ${isHeldOut ? "held out" : "given"} to choose the best${resumedAt > 0 ? `; going on after step ${resumedAt}` : ""}`,
+            `${parameters.toLocaleString("en")} weights, ${samples} samples, ${epochs} epochs${replayed}; ${validationSamples} ${isHeldOut ? "held out" : "given"} to choose the best${resumedAt > 0 ? `; going on after step ${resumedAt}` : ""}`,
           );
           break;
         }
@@ -70,11 +71,12 @@ async function watched(events: AsyncGenerator<TrainModelEvent, TrainedModel>, co
           break;
         }
         case "epoch-finished": {
-          const { epoch, loss, correct, robust, of, isBest, seconds } = value;
+          const { epoch, loss, correct, robust, certified, of, isBest, seconds } = value;
           const share = (count: number) => `${((100 * count) / of).toFixed(1)}%`;
           const held = robust === undefined ? "" : `  robust ${share(robust)}`;
+          const proven = certified === undefined ? "" : `  certified ${share(certified)}`;
           console.error(
-            `epoch ${epoch}  loss ${loss.toFixed(4)}  right ${share(correct)}${held}${isBest ? green("  best so far") : ""} ${dim(`(${duration(seconds)})`)}`,
+            `epoch ${epoch}  loss ${loss.toFixed(4)}  right ${share(correct)}${held}${proven}${isBest ? green("  best so far") : ""} ${dim(`(${duration(seconds)})`)}`,
           );
           break;
         }
@@ -100,7 +102,7 @@ function summaryOf(report: TrainingReport, out: string, { printPaint: paint }: C
   const share = (count: number, of: number) => `${((100 * count) / of).toFixed(1)} %`;
   const rows = best
     ? [
-        `Best epoch ${bestEpoch}: ${share(best.correct, best.of)} right${best.robust === undefined ? "" : `, ${share(best.robust, best.of)} robust under PGD`}, of ${best.of} validation samples.`,
+        `Best epoch ${bestEpoch}: ${share(best.correct, best.of)} right${best.robust === undefined ? "" : `, ${share(best.robust, best.of)} robust under PGD`}${best.certified === undefined ? "" : `, ${share(best.certified, best.of)} certified`}, of ${best.of} validation samples.`,
       ]
     : [];
   const percent = (value: number) => (100 * value).toFixed(1);

@@ -11,7 +11,7 @@ export interface TrainingFlags {
   readonly method: MethodName;
   readonly norm: TrainModelOptions["norm"];
   readonly epsilon?: readonly number[];
-  readonly ramp: number;
+  readonly ramp?: number;
   readonly attackSteps?: number;
   readonly attackStepSize?: number;
   readonly beta?: number;
@@ -69,7 +69,11 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
       new Option("--norm <name>", "how perturbations are measured").choices(["linf", "l2", "l1"]).default("linf"),
     )
     .option("--epsilon <radius>", "of the ball that is trained against, such as 0.3 or 8/255", parseEpsilons)
-    .option("--ramp <share>", "of the training over which epsilon rises from 0", atLeast0, 0.33)
+    .option(
+      "--ramp <share>",
+      "of the training over which epsilon rises from 0 (default: 0.33, for ibp and crown-ibp 0.5)",
+      atLeast0,
+    )
     .option("--attack-steps <n>", "steps of the attack on each batch", wholeNumber(1))
     .option("--attack-step-size <share>", "length of one, in units of epsilon", numberUpTo(100))
     .option("--beta <weight>", "of robustness against accuracy, for trades and mart", numberUpTo(1000))
@@ -85,7 +89,7 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--awp <gamma>", "perturb the weights too, by this share of each layer's norm", numberUpTo(1))
     .option("--with <models>", "other .onnx files to make examples with, for ensemble", parseNames)
     .option("--teacher <model>", "an .onnx file to learn from, for distillation")
-    .option("--epochs <n>", "times through the data", wholeNumber(1), isPlain ? 15 : 30)
+    .option("--epochs <n>", "times through the data, divided by the replays of free", wholeNumber(1), isPlain ? 15 : 30)
     .option("--batch-size <n>", "samples in a step", wholeNumber(1), isPlain ? 100 : 50)
     .addOption(
       new Option("--optimizer <name>", "what takes the steps")
@@ -152,12 +156,12 @@ export function trainModelOptionsOf(
       learningRate: flags.learningRate,
       schedule: flags.schedule,
       warmUp: flags.warmUp,
-      ramp: flags.ramp,
       labelSmoothing: flags.labelSmoothing,
       seed: flags.seed,
       signal,
       ...(mixup !== undefined && { mixing: { type: "mixup", alpha: mixup } }),
       ...(cutmix !== undefined && { mixing: { type: "cutmix", alpha: cutmix } }),
+      ...(flags.ramp !== undefined && { ramp: flags.ramp }),
       ...(flags.clip !== undefined && { clip: flags.clip }),
       ...(flags.average !== undefined && { averaging: flags.average }),
       ...((freeze || freezeLayers !== undefined) && {

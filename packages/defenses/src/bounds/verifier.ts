@@ -11,6 +11,9 @@ import type { Rounding } from "./rounding.ts";
 /** How a network is bounded, from cheap and loose to dear and tight. */
 export type BoundMethod = "ibp" | "deepz" | "crown" | "alpha-crown";
 
+/** A certificate counts only above what the rounding of the last steps could undo. */
+export const SMALLEST_MARGIN = 1e-5;
+
 export interface VerifierOptions extends NetworkOptions {
   readonly method: BoundMethod;
   /** The norm of the balls; "linf" unless stated. */

@@ -6,10 +6,12 @@ import { certifiedGraph, certifiedStep } from "./worst-case.ts";
  * CROWN-IBP (Zhang et al., 2020, https://arxiv.org/abs/1906.06316): the margins are β times those of linear bounds carried back through
  * layers that intervals bound, and 1 − β times those of intervals; β falls from 1 to 0 while epsilon rises, then it is IBP.
  */
-export function crownIbpTraining({ kappa = 0.5, ramp = 0.5 }: IbpOptions = {}): TrainingMethod {
+export function crownIbpTraining({ kappa = 0.5 }: IbpOptions = {}): TrainingMethod {
   return {
     name: "crown-ibp",
     source: "https://arxiv.org/abs/1906.06316",
+    ramp: 0.5,
+    certifiedBy: "ibp",
     loss: certifiedLoss,
     graph: (model) =>
       certifiedGraph(model, ({ graph, ibp, crown }) => {
@@ -19,8 +21,8 @@ export function crownIbpTraining({ kappa = 0.5, ramp = 0.5 }: IbpOptions = {}): 
       }),
     step: (batch, state) =>
       certifiedStep(batch, state, {
-        kappa: falling(state.progress, ramp, kappa),
-        beta: falling(state.progress, ramp, 0),
+        kappa: falling(state.ramp, kappa),
+        beta: falling(state.ramp, 0),
       }),
   };
 }

@@ -12,8 +12,8 @@ export interface FreeTrainingOptions {
 /**
  * Free adversarial training (Shafahi et al., 2019, https://arxiv.org/abs/1904.12843): each batch is replayed, and one backward pass
  * gives both the step of the weights and the next step of the perturbation, a whole epsilon long, which is kept from replay to
- * replay and from batch to batch; unlike the authors', it stays inside the bounds around each sample. Divide the epochs by the
- * replays. Throws a DefenseError INVALID_OPTION for fewer replays than 1.
+ * replay and from batch to batch; unlike the authors', it stays inside the bounds around each sample. The loop
+ * divides its epochs by the replays. Throws a DefenseError INVALID_OPTION for fewer replays than 1.
  */
 export function freeTraining({ replays = 8 }: FreeTrainingOptions = {}): TrainingMethod {
   if (!(Number.isInteger(replays) && replays > 0)) {
@@ -24,6 +24,7 @@ export function freeTraining({ replays = 8 }: FreeTrainingOptions = {}): Trainin
     source: "Shafahi et al., 2019, https://arxiv.org/abs/1904.12843",
     loss: crossEntropy,
     needsInputGradient: true,
+    replays,
     async step({ x, targets }, { trainer, input, rate, threat, classifier: { bounds }, memory }) {
       const width = widthOf(x);
       const examples = startOf(x, memory.get(PERTURBATION));

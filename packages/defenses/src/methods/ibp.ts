@@ -6,27 +6,27 @@ import { certifiedGraph, certifiedStep } from "./worst-case.ts";
 export interface IbpOptions {
   /** Share of the loss that clean samples keep at the end; 0.5 unless stated, as the authors have it on images. */
   readonly kappa?: number;
-  /** Share of the training over which kappa falls from 1: best that of epsilon. 0.5 unless stated. */
-  readonly ramp?: number;
 }
 
 /**
  * Training on interval bounds (Gowal et al., 2018, https://arxiv.org/abs/1810.12715): κ CE(logits) + (1 − κ) CE(worst-case logits),
- * the last layer elided. Linf only; epsilon should ramp too, over the authors' half of the training or more.
+ * the last layer elided; kappa falls from 1 while epsilon rises, over half of the training unless the loop is told otherwise. Linf only.
  */
-export function ibpTraining({ kappa = 0.5, ramp = 0.5 }: IbpOptions = {}): TrainingMethod {
+export function ibpTraining({ kappa = 0.5 }: IbpOptions = {}): TrainingMethod {
   return {
     name: "ibp",
     source: "https://arxiv.org/abs/1810.12715",
+    ramp: 0.5,
+    certifiedBy: "ibp",
     loss: certifiedLoss,
     graph: (model) => certifiedGraph(model, ({ ibp }) => ibp),
-    step: (batch, state) => certifiedStep(batch, state, { kappa: falling(state.progress, ramp, kappa) }),
+    step: (batch, state) => certifiedStep(batch, state, { kappa: falling(state.ramp, kappa) }),
   };
 }
 
-/** From 1 to `end` in a straight line over a share of the training. */
-export function falling(progress: number, ramp: number, end: number): number {
-  return progress < ramp ? 1 - (1 - end) * (progress / ramp) : end;
+/** From 1 to `end` in a straight line, while the ramp goes from 0 to 1. */
+export function falling(ramp: number, end: number): number {
+  return 1 - (1 - end) * ramp;
 }
 
 /** The loss of rows [logits | worst-case logits], with the input `kappa` [1]. */

@@ -1,6 +1,7 @@
 import type { GradientClassifier, Threat } from "@casemate/attacks";
 import type { LossSubgraph, Model, Trainer } from "@casemate/onnx";
 import type { Draw, Tensor } from "@casemate/tensor";
+import type { BoundMethod } from "../bounds/verifier.ts";
 
 /** How weights are made robust: what is done with one batch, and the loss that the weights descend. Immutable. */
 export interface TrainingMethod {
@@ -23,6 +24,12 @@ export interface TrainingMethod {
   readonly needsInputGradient?: boolean;
   /** Gradients of the classifier that are taken of each sample before a step of the optimiser, where there are several. */
   readonly gradientsPerStep?: number;
+  /** Share of the training over which epsilon rises from 0 unless the options say; 0 if absent. */
+  readonly ramp?: number;
+  /** How often each step takes its batch, by which the loop divides its epochs; 1 if absent. */
+  readonly replays?: number;
+  /** The bounds that its weights are trained to be certified by, and its best epoch is chosen by. */
+  readonly certifiedBy?: BoundMethod;
   /** One batch: finds the examples and takes one or more steps of the optimiser. Returns the loss of each row it last descended. */
   step(batch: Batch, state: TrainingState): Promise<Float32Array>;
 }
@@ -51,8 +58,8 @@ export interface TrainingState {
   readonly threat: Threat;
   /** Learning rate of this step. */
   readonly rate: number;
-  /** Position in the whole training, from 0 to 1. */
-  readonly progress: number;
+  /** How far the ramp has come, from 0 to 1: the share of its largest epsilon that `threat` has. */
+  readonly ramp: number;
   /** What the method keeps from one step to the next, by name; empty at first, and part of every checkpoint. */
   readonly memory: Map<string, Tensor>;
 }

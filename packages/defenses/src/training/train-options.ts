@@ -12,6 +12,7 @@ export interface TrainOptions {
   /** How the model is opened: bounds, and what its graph leaves open. */
   readonly classifier: ClassifierOptions;
   readonly method?: TrainingMethod;
+  /** Times that samples are trained on; a method that replays batches goes through the data less often. */
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly optimizer?: Optimizer;
@@ -27,7 +28,7 @@ export interface TrainOptions {
     /** What epsilon is multiplied by for each feature, where features have different units; 1 if absent. */
     readonly scale?: Float32Array;
   };
-  /** Share of the training over which epsilon rises from 0. */
+  /** Share of the training over which epsilon rises from 0; unless stated that of the method. */
   readonly ramp?: number;
   /** Probability that is spread evenly over all classes; 0 unless stated. */
   readonly labelSmoothing?: number;
@@ -70,7 +71,7 @@ export function settled(options: TrainOptions) {
     schedule: "one-cycle" as ScheduleName,
     warmUp: 0,
     ball: { norm: "linf", epsilon: 0 } as NonNullable<TrainOptions["ball"]>,
-    ramp: 0,
+    ramp: options.method?.ramp ?? 0,
     labelSmoothing: 0,
     patience: Number.POSITIVE_INFINITY,
     timeLimit: Number.POSITIVE_INFINITY,
@@ -108,5 +109,5 @@ export function settled(options: TrainOptions) {
     ],
   ].find(([, , isRight]) => !isRight);
   if (wrong) throw new DefenseError("INVALID_OPTION", `${wrong[0]}: expected ${wrong[3]}, got ${wrong[1]}`);
-  return settings;
+  return { ...settings, epochs: Math.ceil(settings.epochs / (settings.method.replays ?? 1)) };
 }

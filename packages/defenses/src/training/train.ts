@@ -9,8 +9,9 @@ import type { LabelledSamples } from "./validate.ts";
 /**
  * Trains any ONNX classifier: returns it with other numbers, the same inputs and outputs. The order of the samples and all
  * draws follow from the seed, so a training that is resumed from a checkpoint ends with the same bits. The best epoch is the
- * one with the highest robust accuracy, then clean accuracy, on the validation samples, of those after the ramp. Throws a DefenseError, and
- * OnnxError or AttackError for models that cannot be trained.
+ * one with the highest certified accuracy, where the method trains for certificates, then robust, then clean accuracy, on the
+ * validation samples, of those after the ramp. A method that replays its batches has its epochs divided by the replays, rounded up. Throws
+ * a DefenseError, and OnnxError or AttackError for models that cannot be trained.
  */
 export async function* train(
   model: Model,
@@ -33,6 +34,7 @@ export async function* train(
       validationSamples: validation.labels.length,
       isHeldOut,
       epochs: settings.epochs,
+      replays: settings.method.replays ?? 1,
       stepsPerEpoch,
       parameters: session.parameters,
       resumedAt: session.position.step,
@@ -68,7 +70,8 @@ export async function* train(
       await new Promise(setImmediate); // signals and timers have their turn
     }
     const { bestEpoch } = session.position;
-    return { model: session.best(), history: session.history, bestEpoch, endedBy, seconds: seconds() };
+    const { epochs } = settings;
+    return { model: session.best(), history: session.history, epochs, bestEpoch, endedBy, seconds: seconds() };
   } finally {
     await session.dispose();
   }
@@ -81,7 +84,10 @@ export type TrainingEvent =
       readonly validationSamples: number;
       /** Whether those were taken from the training data. */
       readonly isHeldOut: boolean;
+      /** Times that the loop goes through the data: those asked for, divided by the replays. */
       readonly epochs: number;
+      /** How often each step takes its batch. */
+      readonly replays: number;
       readonly stepsPerEpoch: number;
       /** Numbers that are trained. */
       readonly parameters: number;
@@ -102,6 +108,8 @@ export interface TrainingResult {
   /** The model that came in, with the weights of the best epoch. */
   readonly model: Model;
   readonly history: readonly EpochReport[];
+  /** Times through the data that were planned: those asked for, divided by the replays of the method. */
+  readonly epochs: number;
   readonly bestEpoch: number;
   readonly endedBy: "epochs" | "patience" | "time" | "interruption";
   readonly seconds: number;

@@ -1,6 +1,7 @@
 import { forwardModel, type OnnxClassifier, openClassifier, type Threat, threats } from "@casemate/attacks";
 import { type Model, openTrainer, type Trainer, withWeights } from "@casemate/onnx";
 import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
+import { type BoundMethod, openVerifier, SMALLEST_MARGIN } from "../bounds/verifier.ts";
 import { DefenseError } from "../errors.ts";
 import { moveAverage } from "./averaging.ts";
 import type { Checkpoint, Position } from "./checkpoint.ts";
@@ -105,7 +106,7 @@ export class TrainingSession {
       input: this.#input,
       threat: this.#threatAt(progress),
       rate: learningRateAt((step + 0.5) / steps, settings),
-      progress,
+      ramp: this.#ramped(progress),
       memory: this.#memory,
     };
     const losses = await method.step(batch, state);
@@ -133,7 +134,7 @@ export class TrainingSession {
     progress: number,
     seconds: number,
   ): Promise<{ isBest: boolean; report: EpochReport }> {
-    const { averaging, ball, seed } = this.#settings;
+    const { averaging, ball, seed, method } = this.#settings;
     const weights = averaging === undefined ? this.#trainer.weights : this.#average;
     const classifier =
       averaging === undefined
@@ -145,11 +146,16 @@ export class TrainingSession {
     } finally {
       if (classifier !== this.#classifier) await classifier.dispose();
     }
+    const certified =
+      method.certifiedBy && ball.epsilon > 0
+        ? await this.#countCertified(validation, weights, method.certifiedBy)
+        : undefined;
     const { lossSum, lossCount } = this.position;
     const report: EpochReport = {
       epoch,
       loss: lossSum / lossCount,
       ...counts,
+      certified,
       learningRate: learningRateAt(progress, this.#settings),
       epsilon: ball.epsilon * this.#ramped(progress),
       seconds,
@@ -219,6 +225,32 @@ export class TrainingSession {
     return { ...blended, labels: largestOf(blended.targets), draw };
   }
 
+  /** Samples that keep their class in the whole ball, by bounds that are rounded outward. */
+  async #countCertified(
+    { x, labels }: LabelledSamples,
+    weights: ReadonlyMap<string, Tensor>,
+    method: BoundMethod,
+  ): Promise<number> {
+    const { norm, epsilon } = this.#threatAt(1);
+    if (norm === "l0") {
+      throw new DefenseError("INVALID_OPTION", "certified training: expected a ball in linf, l2 or l1, got one in l0");
+    }
+    const verifier = await openVerifier(withWeights(this.#model, weights), {
+      ...this.#settings.classifier,
+      method,
+      norm,
+    });
+    try {
+      const { shape, data } = await verifier.margins(x, labels, { epsilon });
+      const width = shape[1]!;
+      return labels.filter((_, row) =>
+        data.subarray(row * width, (row + 1) * width).every((margin) => margin > SMALLEST_MARGIN),
+      ).length;
+    } finally {
+      await verifier.dispose();
+    }
+  }
+
   #threatAt(progress: number): Threat {
     const { norm, epsilon, scale, ...rest } = this.#settings.ball;
     const radius = epsilon * this.#ramped(progress);
@@ -237,6 +269,8 @@ export interface EpochReport extends Validation {
   /** Mean of the method's loss over the epoch. */
   readonly loss: number;
   readonly learningRate: number;
+  /** Samples that are certified to stay right in the whole ball; undefined unless the method trains for certificates. */
+  readonly certified: number | undefined;
   /** What the method trained against at the end of the epoch. */
   readonly epsilon: number;
   readonly seconds: number;
@@ -244,6 +278,8 @@ export interface EpochReport extends Validation {
 
 function isBetter(report: EpochReport, other: EpochReport): boolean {
   if (report.epsilon !== other.epsilon) return report.epsilon > other.epsilon; // before its end, a ramp asks for less
+  const [certified, otherCertified] = [report.certified ?? 0, other.certified ?? 0];
+  if (certified !== otherCertified) return certified > otherCertified;
   const [robust, otherRobust] = [report.robust ?? 0, other.robust ?? 0];
   return robust === otherRobust ? report.correct > other.correct : robust > otherRobust;
 }

@@ -11,7 +11,10 @@ import {
   plainTraining,
   resNet,
   type TrainingMethod,
+  type TrainingResult,
   type TrainingState,
+  type TrainOptions,
+  train,
 } from "../../src/index.ts";
 
 const bounds = { lower: 0, upper: 1 };
@@ -37,14 +40,14 @@ function batchOf(): Batch {
 }
 
 interface Setting {
-  readonly progress: number;
+  readonly ramp: number;
   readonly threat?: Threat;
   readonly rate?: number;
 }
 
 async function withTrainer<Result>(
   method: TrainingMethod,
-  { progress, threat = linf(EPSILON), rate = 0 }: Setting,
+  { ramp, threat = linf(EPSILON), rate = 0 }: Setting,
   use: (step: () => Promise<Float32Array>, trainer: Trainer) => Promise<Result>,
 ): Promise<Result> {
   const trainer = await openTrainer(await method.graph!(model), {
@@ -53,7 +56,7 @@ async function withTrainer<Result>(
     threads: 1,
   });
   const classifier = await openClassifier(model, { bounds, weights: trainer.weights, threads: 1 });
-  const state: TrainingState = { trainer, classifier, input: "input", threat, rate, progress, memory: new Map() };
+  const state: TrainingState = { trainer, classifier, input: "input", threat, rate, ramp, memory: new Map() };
   try {
     return await use(() => method.step(batchOf(), state), trainer);
   } finally {
@@ -87,13 +90,13 @@ async function expectedLosses(trained: Model) {
 
 describe.each(methods)("$name", (method) => {
   test("starts from the loss of clean samples", async () => {
-    const losses = await withTrainer(method, { progress: 0 }, (step) => step());
+    const losses = await withTrainer(method, { ramp: 0 }, (step) => step());
     const expected = await expectedLosses(model);
     for (const [i, { clean }] of expected.entries()) expect(losses[i]).toBeCloseTo(clean, 4);
   });
 
   test("ends at half of that and half of the loss of IBP's worst case", async () => {
-    const losses = await withTrainer(method, { progress: 1 }, (step) => step());
+    const losses = await withTrainer(method, { ramp: 1 }, (step) => step());
     const expected = await expectedLosses(model);
     for (const [i, { clean, worst }] of expected.entries()) {
       expect(worst).toBeGreaterThan(clean);
@@ -101,11 +104,11 @@ describe.each(methods)("$name", (method) => {
     }
   });
 
-  test.each([0.2, 1])("steps along the gradient of its loss, at progress %d", async (progress) => {
+  test.each([0.4, 1])("steps along the gradient of its loss, at %d of the ramp", async (ramp) => {
     // A step of rate r lowers the mean loss by r |g|², to first order.
     const mean = (losses: Float32Array) => losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
     const rate = 1e-4;
-    await withTrainer(method, { progress, rate }, async (step, trainer) => {
+    await withTrainer(method, { ramp, rate }, async (step, trainer) => {
       const before = new Map([...trainer.weights].map(([name, { data }]) => [name, data.slice()]));
       const first = mean(await step());
       let moved = 0;
@@ -120,7 +123,7 @@ describe.each(methods)("$name", (method) => {
   });
 
   test("refuses balls in L2", async () => {
-    const running = withTrainer(method, { progress: 1, threat: threats.l2(0.1) }, (step) => step());
+    const running = withTrainer(method, { ramp: 1, threat: threats.l2(0.1) }, (step) => step());
     await expect(running).rejects.toThrow("certified training: expected a ball in linf, got one in l2");
   });
 
@@ -141,10 +144,10 @@ describe.each(methods)("$name", (method) => {
       });
       const classifier = await openClassifier(start, { bounds, weights: trainer.weights, threads: 1 });
       for (let step = 0; step < STEPS; step++) {
-        const progress = step / STEPS;
-        const threat = linf(0.1 * Math.min(1, 2 * progress));
+        const ramp = Math.min(1, (2 * step) / STEPS);
+        const threat = linf(0.1 * ramp);
         const memory = new Map();
-        await chosen.step(batch, { trainer, classifier, input: "input", threat, rate: 0.01, progress, memory });
+        await chosen.step(batch, { trainer, classifier, input: "input", threat, rate: 0.01, ramp, memory });
       }
       const trained = withWeights(start, trainer.weights);
       const verifier = await openVerifier(trained, { method: "ibp", bounds, threads: 1 });
@@ -157,6 +160,79 @@ describe.each(methods)("$name", (method) => {
     expect(certified).toBeGreaterThan(190);
   });
 });
+
+describe.each(methods)("a training by $name", (method) => {
+  const options = (more: Partial<TrainOptions> = {}): TrainOptions => ({
+    classifier: { bounds, threads: 1 },
+    method,
+    epochs: 8,
+    batchSize: 20,
+    learningRate: 0.01,
+    schedule: "constant",
+    ball: { norm: "linf", epsilon: 0.1 },
+    validation: bands(60),
+    ...more,
+  });
+  const start = mlp({ inputShape: [6], hidden: [24], classes: 2, seed: 3 });
+
+  test("keeps the epoch after the ramp with the most certified samples, and counts them as a verifier does", async () => {
+    const { history, bestEpoch, model: trained } = await finished(train(start, bands(200), options()));
+    const after = history.filter(({ epsilon }) => epsilon === 0.1);
+    expect(after.map(({ epoch }) => epoch)).toEqual([4, 5, 6, 7, 8]);
+    const most = Math.max(...after.map(({ certified }) => certified!));
+    const best = history.find(({ epoch }) => epoch === bestEpoch)!;
+    expect(after).toContain(best);
+    expect(best.certified).toBe(most);
+    const { x: points, labels: classes } = bands(60);
+    const verifier = await openVerifier(trained, { method: "ibp", bounds, threads: 1 });
+    const { data } = await verifier.margins(points, classes, { epsilon: 0.1 });
+    await verifier.dispose();
+    expect(most).toBe(data.filter((margin) => margin > 1e-5).length);
+    expect(most).toBeGreaterThan(30);
+    for (const { certified, robust } of history) expect(certified).toBeLessThanOrEqual(robust!);
+  });
+
+  test("lets the loop say how long kappa falls: half of the training unless told", async () => {
+    const ramps = async (more: Partial<TrainOptions>) => {
+      const seen: number[] = [];
+      const watched: TrainingMethod = {
+        ...method,
+        step: (batch, state) => {
+          const { epsilon } = state.threat;
+          expect(epsilon).toBeCloseTo(0.1 * state.ramp, 6);
+          seen.push(state.ramp);
+          return method.step(batch, state);
+        },
+      };
+      await finished(train(start, bands(200), options({ ...more, method: watched, epochs: 1, batchSize: 25 })));
+      return seen;
+    };
+    expect(await ramps({})).toEqual([0, 0.25, 0.5, 0.75, 1, 1, 1, 1]);
+    expect(await ramps({ ramp: 0.25 })).toEqual([0, 0.5, 1, 1, 1, 1, 1, 1]);
+    expect(await ramps({ ramp: 0 })).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+  });
+});
+
+test("more certified samples outweigh more robust ones", async () => {
+  const { history, bestEpoch } = await finished(
+    train(mlp({ inputShape: [6], hidden: [24], classes: 2, seed: 3 }), bands(200), {
+      ...{ classifier: { bounds, threads: 1 }, method: { ...plainTraining(), certifiedBy: "ibp" }, batchSize: 20 },
+      ...{ epochs: 6, learningRate: 0.1, schedule: "constant", validation: bands(60) },
+      ball: { norm: "linf", epsilon: 0.25 },
+    }),
+  );
+  const best = history.find(({ epoch }) => epoch === bestEpoch)!;
+  const mostRobust = Math.max(...history.map(({ robust }) => robust!));
+  expect(best.certified).toBe(Math.max(...history.map(({ certified }) => certified!)));
+  expect(best.robust).toBeLessThan(mostRobust);
+});
+
+async function finished(events: AsyncGenerator<unknown, TrainingResult>): Promise<TrainingResult> {
+  for (;;) {
+    const { done, value } = await events.next();
+    if (done) return value;
+  }
+}
 
 test("CROWN-IBP's first bounds are those of CROWN where one layer bends", async () => {
   // With one hidden layer the intervals of what Relu takes are exact, so the margins are CROWN's own.
@@ -182,7 +258,7 @@ test("CROWN-IBP's first bounds are those of CROWN where one layer bends", async 
   };
   const threat = linf(EPSILON);
   await method.step(batchOf(), {
-    ...{ trainer: watching, classifier, input: "input", threat, rate: 0, progress: 0, memory: new Map() },
+    ...{ trainer: watching, classifier, input: "input", threat, rate: 0, ramp: 0, memory: new Map() },
   });
   const worst = [...labels].flatMap((label, i) => {
     const row = seen[0]!.data.subarray(2 * CLASSES * i + CLASSES, 2 * CLASSES * (i + 1));

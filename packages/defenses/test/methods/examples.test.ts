@@ -253,5 +253,5 @@ function watched(trainer: Trainer, changes: Partial<Trainer>): Trainer {
 }
 
 function stateOf(trainer: Trainer, classifier: GradientClassifier, threat: Threat): TrainingState {
-  return { trainer, classifier, input: "input", threat, rate: 0, progress: 0, memory: new Map() };
+  return { trainer, classifier, input: "input", threat, rate: 0, ramp: 0, memory: new Map() };
 }

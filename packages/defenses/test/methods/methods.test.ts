@@ -84,6 +84,54 @@ test("ablation feeds each sample but for what is hidden, at places that differ",
   );
 });
 
+test.each([
+  [30, 8, 4],
+  [8, 8, 1],
+  [9, 8, 2],
+  [3, 1, 3],
+])(
+  "free: %d epochs of %d replays go through the data %d times, and the schedule and ramp end there",
+  async (epochs, replays, passes) => {
+    const method = trainingMethods.free.create({ replays });
+    const rates: number[] = [];
+    const ramps: number[] = [];
+    const watched: TrainingMethod = {
+      ...method,
+      step: (batch, state) => {
+        rates.push(state.rate);
+        ramps.push(state.ramp);
+        return method.step(batch, state);
+      },
+    };
+    const events = train(smallModel(), blobs(40, 1), {
+      ...{
+        classifier: unit,
+        method: watched,
+        epochs,
+        batchSize: 10,
+        learningRate: 0.01,
+        schedule: "cosine",
+        ramp: 0.5,
+      },
+      ...{ ball: { norm: "linf", epsilon: EPSILON }, validation: blobs(20, 2) },
+    });
+    let next = await events.next();
+    expect(next.value).toMatchObject({ type: "started", epochs: passes, replays });
+    while (!next.done) next = await events.next();
+    expect(next.value).toMatchObject({ epochs: passes });
+    expect(next.value.history.map(({ epoch }) => epoch)).toEqual(Array.from({ length: passes }, (_, i) => i + 1));
+    const steps = 4 * passes;
+    expect(rates).toEqual(
+      Array.from({ length: steps }, (_, step) =>
+        expect.closeTo(0.005 * (1 + Math.cos((Math.PI * (step + 0.5)) / steps)), 8),
+      ),
+    );
+    expect(ramps).toEqual(
+      Array.from({ length: steps }, (_, step) => expect.closeTo(Math.min(1, (2 * step) / steps), 8)),
+    );
+  },
+);
+
 test("adversarial weight perturbation takes its step at moved weights, and moves them back", async () => {
   const plain = trainingMethods.plain.create();
   const still = await oneStep(awp(plain, { gamma: 0 }));
@@ -169,7 +217,7 @@ async function oneStep(method: TrainingMethod, hidden: readonly number[] = [8], 
     input: "input",
     threat: linf(EPSILON),
     rate,
-    progress: 0.5,
+    ramp: 0.5,
     memory: new Map(),
   });
   return { fed, batch, loss: losses, weights: { before, after: new Map(trainer.weights) } };
