@@ -4,11 +4,14 @@ import { createApp, type ErrorShape } from "./http/app.ts";
 import type { Route } from "./http/route.ts";
 import { authenticate } from "./identity/authenticate.ts";
 import type { Registry } from "./registry.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { identityRoutes } from "./routes/identity.ts";
 import { logRoutes } from "./routes/log.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { promotionRoutes } from "./routes/promotions.ts";
 import { versionRoutes } from "./routes/versions.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
+import { openDeliveries } from "./webhooks/deliver.ts";
 
 export interface ServerOptions {
   readonly version: string;
@@ -16,6 +19,10 @@ export interface ServerOptions {
   readonly hosts?: readonly string[];
   /** Told of whatever is answered with 500, and of versions that could not be looked at. */
   readonly failed: (error: unknown) => void;
+  /** Whether webhooks may reach this host and private networks, also by plain HTTP. */
+  readonly allowPrivateWebhooks?: boolean;
+  /** Milliseconds before a delivery is tried again. */
+  readonly webhookWait?: number;
 }
 
 /** The registry behind HTTP: listen with `app.listen`; `close` ends both, after what is under way. */
@@ -26,13 +33,15 @@ export interface RegistryServer {
 }
 
 /** Every route of the registry, for a server and for whoever wants to look at them. */
-export function routesOf(admissions: Pick<Admissions, "wake">): readonly Route[] {
+export function routesOf(admissions: Pick<Admissions, "wake">, allowPrivate = false): readonly Route[] {
   return [
     ...identityRoutes,
     ...modelRoutes,
     ...versionRoutes(() => admissions.wake()),
     ...promotionRoutes,
     ...logRoutes,
+    ...eventRoutes,
+    ...webhookRoutes({ allowPrivate }),
   ];
 }
 
@@ -41,16 +50,33 @@ const shapes: readonly ErrorShape[] = [];
 /** Puts the registry behind HTTP, not yet listening, and looks at versions that were left pending. */
 export async function createServer(
   registry: Registry,
-  { version, hosts = [], failed }: ServerOptions,
+  { version, hosts = [], failed, allowPrivateWebhooks: allowPrivate = false, webhookWait }: ServerOptions,
 ): Promise<RegistryServer> {
   const admissions = openAdmissions(registry, failed);
-  const app = await createApp({ registry, routes: routesOf(admissions), authenticate, shapes, hosts, version, failed });
+  const app = await createApp({
+    registry,
+    routes: routesOf(admissions, allowPrivate),
+    authenticate,
+    shapes,
+    hosts,
+    version,
+    failed,
+  });
+  const deliveries = openDeliveries(registry, {
+    allowPrivate,
+    failed,
+    ...(webhookWait === undefined ? {} : { firstWait: webhookWait }),
+  });
+  const forget = registry.log.subscribe(() => deliveries.wake());
   admissions.wake();
+  deliveries.wake();
   return {
     app,
     admissions,
     async close() {
       await app.close();
+      forget();
+      await deliveries.close();
       await admissions.close();
     },
   };

@@ -12,6 +12,7 @@ import {
   type OpenRegistry,
   openRegistry,
   type RegistryServer,
+  type ServerOptions,
 } from "../src/index.ts";
 import { scannerBy } from "../src/scan-folder.ts";
 import { createServer } from "../src/server.ts";
@@ -34,7 +35,7 @@ export interface TestServer {
 }
 
 /** On SQLite in its folder, or on a PostgreSQL database by its URL. */
-export async function openTestServer(postgres?: string): Promise<TestServer> {
+export async function openTestServer(postgres?: string, options: Partial<ServerOptions> = {}): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), "casemate-registry-"));
   const failures: unknown[] = [];
   const failed = (error: unknown) => failures.push(error);
@@ -44,7 +45,7 @@ export async function openTestServer(postgres?: string): Promise<TestServer> {
     scan: scannerBy(scanPaths),
     ...(postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } }),
   });
-  const server = await createServer(registry, { version: "0.1.0", failed });
+  const server = await createServer(registry, { version: "0.1.0", failed, ...options });
   const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
   return {
     folder,

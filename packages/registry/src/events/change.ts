@@ -4,6 +4,7 @@ import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import type { Registry } from "../registry.ts";
 import type { Tables } from "../tables/tables.ts";
+import { enqueue } from "../webhooks/enqueue.ts";
 
 /** What is told of a change, or of an attempt that was denied. Personal data and anything large stand here by digest only. */
 export interface EventFields {
@@ -82,5 +83,6 @@ async function append(rows: Transaction<Tables>, actor: Principal, fields: Event
     .insertInto("events")
     .values({ sequence, tenant: actor.tenant, at, actor: actor.id, action, resource, entry })
     .execute();
+  await enqueue(rows, { tenant: actor.tenant, sequence, action, entry, at });
   return sequence;
 }

@@ -6,6 +6,8 @@ import type { Tables } from "../tables/tables.ts";
 export interface EventLog {
   /** There is something new. */
   wake(): void;
+  /** Calls `listener` at each wake, until the function that is returned is called. */
+  subscribe(listener: () => void): () => void;
   /** Resolves when all that was committed before is in the log. */
   settled(): Promise<void>;
   /** The log itself: size, checkpoint, proofs. */
@@ -23,6 +25,7 @@ const BATCH = 1000;
  * cannot be written; the events wait in their table and the next `wake` tries again.
  */
 export function openEventLog(store: Store<Tables>, log: TransparencyLog, failed: (error: unknown) => void): EventLog {
+  const listeners = new Set<() => void>();
   let running: Promise<void> | undefined;
   let isAsked = false;
   let isClosed = false;
@@ -46,6 +49,7 @@ export function openEventLog(store: Store<Tables>, log: TransparencyLog, failed:
 
   function wake(): void {
     isAsked = true;
+    for (const listener of listeners) listener();
     running ??= carry()
       .catch(failed)
       .finally(() => {
@@ -57,6 +61,10 @@ export function openEventLog(store: Store<Tables>, log: TransparencyLog, failed:
   return {
     entries: log,
     wake,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     async settled() {
       wake();
       while (running !== undefined) await running;

@@ -76,12 +76,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     throw new RegistryError("NOT_FOUND", `there is no ${request.method} ${request.url.split("?")[0]}`);
   });
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
-  for (const route of routes) mount(app, route, options);
+  const closing = new AbortController();
+  app.addHook("preClose", async () => closing.abort());
+  for (const route of routes) mount(app, route, options, closing.signal);
   await app.ready();
   return app;
 }
 
-function mount(app: FastifyInstance, route: Route, { registry, authenticate }: AppOptions): void {
+function mount(app: FastifyInstance, route: Route, { registry, authenticate }: AppOptions, closing: AbortSignal): void {
   const { method, path, summary, access, schema, bodyLimit } = route;
   if (access === undefined) throw new RegistryError("INVALID", `${method} ${path} does not say who may call it`);
   app.route({
@@ -100,7 +102,7 @@ function mount(app: FastifyInstance, route: Route, { registry, authenticate }: A
       const principal = known ?? anonymous(request.ip);
       if (access.type !== "public" && known === undefined)
         throw new RegistryError("UNAUTHENTICATED", "a token or a session is needed: Authorization: Bearer …");
-      const call = callOf(request, registry, principal);
+      const call = callOf(request, registry, principal, closing);
       if (access.type === "action") await call.authorize(access.action, await access.resource(call));
       const key = request.headers["idempotency-key"];
       const answer = () => route.handle(call);
@@ -116,7 +118,7 @@ function mount(app: FastifyInstance, route: Route, { registry, authenticate }: A
   });
 }
 
-function callOf(request: FastifyRequest, registry: Registry, principal: Principal): Call {
+function callOf(request: FastifyRequest, registry: Registry, principal: Principal, closing: AbortSignal): Call {
   return {
     registry,
     principal,
@@ -125,6 +127,7 @@ function callOf(request: FastifyRequest, registry: Registry, principal: Principa
     body: request.body as never,
     headers: request.headers,
     stream: request.raw,
+    closing,
     authorize: (action, resource) => authorize(registry, principal, action, resource),
   };
 }

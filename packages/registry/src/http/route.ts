@@ -42,6 +42,8 @@ export interface Call<S extends RouteSchema = RouteSchema> {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The raw body, where the route declares no schema for it. */
   readonly stream: Readable;
+  /** Aborted when the server ends: for answers that would go on for ever. */
+  readonly closing: AbortSignal;
   /** Throws FORBIDDEN, and logs the attempt, unless the policies allow it: for what a handler touches beside the route's resource. */
   authorize(action: Action, resource: Resource): Promise<void>;
 }
