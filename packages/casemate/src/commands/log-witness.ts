@@ -34,7 +34,7 @@ Ends with exit code 0 at Ctrl-C or SIGTERM; 2 wrong use or bad input, 3 it canno
 
 Examples:
   casemate log witness witness/ --name witness.example/anna --key anna.pem \\
-    --log example.com/models+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
+    --log example.com/models+c4b132da+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
 `;
 
 async function witness(

@@ -43,7 +43,7 @@ Examples:
   casemate log append log/ robustness.sigstore.json --origin example.com/models --key log.pem
   casemate log append log/ robustness.sigstore.json --origin example.com/models --key log.pem --policy log-policy
   casemate log show log/ --from 0
-  casemate log verify log/ --key example.com/models+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
+  casemate log verify log/ --key example.com/models+c4b132da+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k
   casemate log verify log/ --policy log-policy --since yesterday.checkpoint
   casemate log verify --policy log-policy --proof robustness.sigstore.json.tlog-proof --entry robustness.sigstore.json
 `;
