@@ -56,6 +56,7 @@ export type { KeyAlgorithm, PublicKey, Signer } from "./keys/signer.ts";
 export { type SignerCommandOptions, signerFromCommand } from "./keys/signer-command.ts";
 export { askWitness, type SubmitToWitness } from "./log/ask-witness.ts";
 export { type Checkpoint, parseCheckpoint, signCheckpoint, verifyCheckpoint } from "./log/checkpoint.ts";
+export { copyLog } from "./log/copy-log.ts";
 export { type Cosignature, mergeSignatures, verifyCosignatures } from "./log/cosignature.ts";
 export {
   type LogPolicy,

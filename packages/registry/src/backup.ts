@@ -1,5 +1,6 @@
-import { copyFile, cp, mkdir, readdir } from "node:fs/promises";
+import { cp, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { copyLog } from "@casemate/evidence";
 import { backUpStore, type Location, openStore, restoreStore, type Store, type StoreBackup } from "@casemate/store";
 import { RegistryError } from "./errors.ts";
 import { migrations } from "./open-registry.ts";
@@ -19,10 +20,7 @@ export async function backUpRegistry(
 ): Promise<StoreBackup> {
   await requireEmpty(target);
   await mkdir(target, { recursive: true, mode: 0o700 });
-  // the checkpoint before its tiles: what it says is there is there
-  await mkdir(join(target, "log"));
-  await copyFile(join(folder, "log", "checkpoint"), join(target, "log", "checkpoint"));
-  await cp(join(folder, "log", "tile"), join(target, "log", "tile"), { recursive: true }).catch(unlessMissing);
+  await copyLog(join(folder, "log"), join(target, "log")); // before the rows: it may be behind them, never ahead
   await cp(join(folder, "keys"), join(target, "keys"), { recursive: true });
   const store = await openStore<Tables>(location, migrations);
   try {
@@ -56,8 +54,4 @@ async function requireEmpty(folder: string): Promise<void> {
       "INVALID",
       `${folder}: expected a folder that is empty or not there, got one with ${names.slice(0, 3).join(", ")}`,
     );
-}
-
-function unlessMissing(cause: unknown): void {
-  if ((cause as NodeJS.ErrnoException).code !== "ENOENT") throw cause; // a log without entries has no tiles
 }

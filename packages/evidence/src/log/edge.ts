@@ -78,6 +78,17 @@ export async function readEdge(read: ReadPath, size: number): Promise<Edge> {
   return { size, entries, levels };
 }
 
+/** The partial tiles and the partial bundle that hold an edge. */
+export function filesOfEdge({ size, entries, levels }: Edge): ReadonlyMap<string, Buffer> {
+  const files = new Map<string, Buffer>();
+  if (entries.length > 0)
+    files.set(tilePath("entries", Math.floor(size / TILE_WIDTH), entries.length), bundleOf(entries));
+  for (const [level, row] of levels.entries())
+    if (row.length > 0)
+      files.set(tilePath(level, Math.floor(size / TILE_WIDTH ** (level + 1)), row.length), Buffer.concat(row));
+  return files;
+}
+
 /** The entries of a bundle in a tree of `size`. Throws LOG_DAMAGED, MALFORMED. */
 export async function readBundle(read: ReadPath, index: number, size: number): Promise<readonly Buffer[]> {
   const width = tileWidth(0, index, size);

@@ -4,7 +4,7 @@ import { EvidenceError } from "../errors.ts";
 import type { Signer } from "../keys/signer.ts";
 import { signCheckpoint, verifyCheckpoint } from "./checkpoint.ts";
 import { mergeSignatures } from "./cosignature.ts";
-import { type Edge, grow, readBundle, readEdge, rootOfEdge } from "./edge.ts";
+import { type Edge, filesOfEdge, grow, readBundle, readEdge, rootOfEdge } from "./edge.ts";
 import { lockFolder } from "./lock.ts";
 import { readerOf, removeBeyond, writeDurably } from "./log-files.ts";
 import { consistencyProof, inclusionProof } from "./merkle.ts";
@@ -75,6 +75,10 @@ export async function openLog(folder: string, { origin, signer }: LogOptions): P
         "LOG_DAMAGED",
         `the tiles in ${folder} do not give the root of its checkpoint of size ${size}`,
       );
+    // a copy that was made while the log grew may hold the edge in full tiles only, which lie beyond the checkpoint
+    const missing = new Map<string, Buffer>();
+    for (const [path, bytes] of filesOfEdge(edge)) if ((await read(path)) === undefined) missing.set(path, bytes);
+    await writeDurably(folder, missing);
     await removeBeyond(folder, size);
     return { checkpoint, edge };
   };

@@ -27,8 +27,8 @@ export function hashesFrom(read: ReadPath, size: number): HashAt {
   };
 }
 
-/** The bytes of a tile, or of the full one that has taken its place. */
-async function readTile(read: ReadPath, level: number, index: number, size: number): Promise<Buffer> {
+/** The bytes of a tile in a tree of `size` entries, also where the full one has taken its place. Throws LOG_DAMAGED. */
+export async function readTile(read: ReadPath, level: number, index: number, size: number): Promise<Buffer> {
   const width = tileWidth(level, index, size);
   const path = tilePath(level, index, width);
   const bytes = (await read(path)) ?? (await read(tilePath(level, index)));

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { generateKey, signerFromFile } from "../../src/index.ts";
+import { copyLog, generateKey, signerFromFile } from "../../src/index.ts";
 import { verifyCheckpoint } from "../../src/log/checkpoint.ts";
 import { leafHash, nodeHash, verifyConsistency, verifyInclusion } from "../../src/log/merkle.ts";
 import { parseNoteKey } from "../../src/log/note.ts";
@@ -147,6 +147,39 @@ test("what an append that was cut off has left is removed, so that no tile ever 
   expect(files.sort()).toEqual(["200", "200"]);
   expect((await verifyLog(join(folder, "log"), policyOf(reopened.vkey))).checkpoint.size).toBe(200);
   await reopened.close();
+});
+
+test("a copy that has its edge in full tiles only, since it was made while the log grew, goes on from its checkpoint", async () => {
+  const log = await open();
+  await log.append(Array.from({ length: 200 }, (_, index) => entryOf(index)));
+  const { checkpoint } = log;
+  await log.append(Array.from({ length: 70_000 }, (_, index) => entryOf(200 + index)));
+  await log.close();
+  await writeFile(join(folder, "log/checkpoint"), checkpoint);
+  for (let time = 0; time < 2; time++) {
+    const copy = await open();
+    expect(copy.size).toBe(200);
+    expect((await verifyLog(join(folder, "log"), policyOf(copy.vkey), { since: checkpoint })).since).toBe(200);
+    await copy.close();
+  }
+});
+
+test("a log is copied whole while it grows, with nothing beyond the copied checkpoint", async () => {
+  const log = await open();
+  let isDone = false;
+  const growing = (async () => {
+    while (!isDone) await log.append(Array.from({ length: 37 }, (_, index) => entryOf(log.size + index)));
+  })();
+  for (let copy = 0; copy < 10; copy++) {
+    const target = join(folder, `copy-${copy}`);
+    const size = await copyLog(join(folder, "log"), target);
+    const { checkpoint } = await verifyLog(target, policyOf(log.vkey));
+    expect(checkpoint.size).toBe(size);
+  }
+  isDone = true;
+  await growing;
+  expect(log.size).toBeGreaterThan(0);
+  await log.close();
 });
 
 test("after a failure to write it goes on where the disk is, without being opened again", async () => {
