@@ -99,10 +99,13 @@ describe("harden", () => {
     const { code, stdout, stderr } = await casemate([
       ...args,
       ...["--epsilon", "0.15", "--epochs", "4", "--attack-steps", "4", "--test-attack", "pgd", "--json"],
-      ...["--out", path("hardened.onnx")],
+      ...["--out", path("hardened.onnx"), "--plot", path("new/curves.svg")],
     ]);
     expect(code, stderr).toBe(0);
     const { evaluation } = JSON.parse(stdout);
+    expect(readFileSync(path("new/curves.svg"), "utf8")).toContain(
+      "Loss, right, robust under PGD of the validation samples",
+    );
     expect(evaluation.robust.after.count).toBeGreaterThanOrEqual(evaluation.robust.before.count);
     expect(evaluation.clean.after.of).toBe(402);
     const ends = async (name: string) => {

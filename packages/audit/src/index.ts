@@ -18,6 +18,7 @@ export { AuditError, type AuditErrorCode } from "./errors.ts";
 export type { AuditEvent, PlannedCheck, PlannedSubject } from "./events.ts";
 export { evaluateGate, type Gate, parseGate } from "./gate.ts";
 export { radiusChart } from "./html/radius-chart.ts";
+export { trainingChart } from "./html/training-chart.ts";
 export { boundsOf, mutableMask } from "./input-bounds.ts";
 export { inspectModel } from "./inspect-model.ts";
 export { renderJunit } from "./junit.ts";

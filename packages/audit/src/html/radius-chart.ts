@@ -1,19 +1,14 @@
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
 import type { SmoothingReport } from "../smooth-model.ts";
-import { html, trusted } from "./markup.ts";
+import { plotted, svgFile } from "./svg-file.ts";
 
-const WIDTH = 480;
-const HEIGHT = 300;
+const SIZE = { width: 480, height: 300 };
 
 /** Certified accuracy by L2 radius as a picture of its own, an SVG file: a step down at each sample's radius. */
 export function radiusChart(report: Pick<SmoothingReport, "certificates" | "sigma" | "samples">): string {
   const points = stepsOf(report);
-  const { document } = parseHTML("<html></html>");
-  const figure = Plot.plot({
-    document,
-    width: WIDTH,
-    height: HEIGHT,
+  const curve = plotted({
+    ...SIZE,
     marginTop: 20,
     marginLeft: 48,
     marginBottom: 44,
@@ -30,9 +25,7 @@ export function radiusChart(report: Pick<SmoothingReport, "certificates" | "sigm
       Plot.lineY(points, { x: "radius", y: "accuracy", stroke: "#0b63b0", strokeWidth: 2 }),
     ],
   });
-  figure.querySelector("style")?.remove();
-  const description = `Certified accuracy by L2 radius on ${report.samples} samples`;
-  return `${html`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${description}" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" fill="#15191e" font-family="sans-serif" font-size="12" text-anchor="middle"><rect width="100%" height="100%" fill="#ffffff"/>${trusted(figure.innerHTML)}</svg>`}\n`;
+  return svgFile(`Certified accuracy by L2 radius on ${report.samples} samples`, SIZE, [curve]);
 }
 
 /** Corners of the curve: the share of samples that are certified for their class up to a radius, that radius included. */

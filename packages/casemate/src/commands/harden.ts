@@ -77,6 +77,6 @@ Exit codes: 0 completed, 2 wrong use or bad input, 3 ended by a signal (the best
 
 Examples:
   casemate harden --list
-  casemate harden model.onnx --data train.npz --validation validation.npz --epsilon 0.3 --out hardened.onnx
+  casemate harden model.onnx --data train.npz --validation validation.npz --epsilon 0.3 --out hardened.onnx --plot curves.svg
   casemate harden model.onnx --data train.npz --method trades --epsilon 8/255 --test test.npz --time-limit 1h --out hardened.onnx
 `;

@@ -5,6 +5,7 @@ import {
   type TrainingReport,
   type TrainModelEvent,
   type TrainModelOptions,
+  trainingChart,
   trainModel,
   writeFileWhole,
 } from "@casemate/audit";
@@ -20,13 +21,13 @@ import { table } from "../table.ts";
  */
 export async function runTraining(
   optionsFor: (signal: AbortSignal) => TrainModelOptions,
-  { out, json = false }: { readonly out: string; readonly json?: boolean },
+  { out, plot, json = false }: { readonly out: string; readonly plot?: string; readonly json?: boolean },
   console: Console,
 ): Promise<ExitCode> {
   const signals = interruptions(console);
   try {
     const options = optionsFor(signals.stop);
-    await prepareFolder(dirname(out));
+    for (const path of [out, plot]) if (path !== undefined) await prepareFolder(dirname(path));
     const trained = await watched(trainModel(options), console);
     await writeFileWhole(out, trained.bytes);
     if ("architecture" in options.subject) {
@@ -34,7 +35,8 @@ export async function runTraining(
     }
     const text = JSON.stringify(trained.report, null, 2);
     await writeFileWhole(`${out}.training.json`, `${text}\n`);
-    console.print(json ? text : summaryOf(trained.report, out, console));
+    if (plot !== undefined) await writeFileWhole(plot, trainingChart(trained.report));
+    console.print(json ? text : summaryOf(trained.report, plot === undefined ? [out] : [out, plot], console));
     return trained.report.endedBy === "interruption" ? 3 : 0;
   } finally {
     signals.forget();
@@ -96,7 +98,7 @@ const ENDINGS: Record<TrainingReport["endedBy"], string> = {
   interruption: "early, by a signal; --resume goes on",
 };
 
-function summaryOf(report: TrainingReport, out: string, { printPaint: paint }: Console): string {
+function summaryOf(report: TrainingReport, [out, ...plots]: readonly string[], { printPaint: paint }: Console): string {
   const { history, bestEpoch, endedBy, seconds, evaluation } = report;
   const best = history.find(({ epoch }) => epoch === bestEpoch);
   const share = (count: number, of: number) => `${((100 * count) / of).toFixed(1)} %`;
@@ -133,6 +135,6 @@ function summaryOf(report: TrainingReport, out: string, { printPaint: paint }: C
     `Ended ${ENDINGS[endedBy]}, ${duration(seconds)}.`,
     ...rows,
     ...compared,
-    `Wrote ${out} and ${out}.training.json.`,
+    `Wrote ${[out, ...plots].join(", ")} and ${out}.training.json.`,
   ].join("\n");
 }

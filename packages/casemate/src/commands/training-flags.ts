@@ -46,6 +46,7 @@ export interface TrainingFlags {
   readonly seed: number;
   readonly resume?: boolean;
   readonly out: string;
+  readonly plot?: string;
   readonly json?: boolean;
 }
 
@@ -118,6 +119,7 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
     .option("--resume", "go on from the checkpoint of a run that was ended")
     .requiredOption("--out <file>", "where to write the model; a checkpoint and a report are written beside it")
+    .option("--plot <file>", "draw loss and accuracies by epoch there, as SVG")
     .option("--json", "print the report as JSON on standard output, and nothing else there")
     .option("--verbose", "show where an error came from");
 }
