@@ -8,6 +8,7 @@ import { openPolicies } from "./access/policies.ts";
 import { createEnvironments } from "./environments/environments.ts";
 import { openEventLog } from "./events/event-log.ts";
 import { localPrincipal } from "./identity/first-admin.ts";
+import { mlflowTables } from "./mlflow/tables.ts";
 import type { Registry } from "./registry.ts";
 import { scannerBy } from "./scan-folder.ts";
 import { registryTables } from "./tables/0001-registry.ts";
@@ -34,7 +35,7 @@ export interface OpenRegistry extends Registry {
   close(): Promise<void>;
 }
 
-export const migrations: readonly Migration[] = [registryTables];
+export const migrations: readonly Migration[] = [registryTables, mlflowTables];
 
 /** Opens the registry in a folder, or makes it. Throws INVALID for access policies that are not valid, and what store and log throw. */
 export async function openRegistry(options: RegistryOptions): Promise<OpenRegistry> {

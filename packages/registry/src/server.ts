@@ -3,6 +3,8 @@ import { type Admissions, openAdmissions } from "./evidence/admissions.ts";
 import { createApp, type ErrorShape } from "./http/app.ts";
 import type { Route } from "./http/route.ts";
 import { authenticate } from "./identity/authenticate.ts";
+import { mlflowErrors } from "./mlflow/error-shape.ts";
+import { mlflowRoutes } from "./mlflow/routes.ts";
 import type { Registry } from "./registry.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { identityRoutes } from "./routes/identity.ts";
@@ -42,10 +44,11 @@ export function routesOf(admissions: Pick<Admissions, "wake">, allowPrivate = fa
     ...logRoutes,
     ...eventRoutes,
     ...webhookRoutes({ allowPrivate }),
+    ...mlflowRoutes(admissions),
   ];
 }
 
-const shapes: readonly ErrorShape[] = [];
+const shapes: readonly ErrorShape[] = [mlflowErrors];
 
 /** Puts the registry behind HTTP, not yet listening, and looks at versions that were left pending. */
 export async function createServer(

@@ -78,9 +78,19 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
-  for (const route of routes) mount(app, route, options, closing.signal);
+  for (const route of routes) if (!takesBytes(route)) mount(app, route, options, closing.signal);
+  await app.register(async (bytes) => {
+    bytes.removeAllContentTypeParsers(); // a file is its bytes, whatever its type says
+    bytes.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    for (const route of routes) if (takesBytes(route)) mount(bytes, route, options, closing.signal);
+  });
   await app.ready();
   return app;
+}
+
+/** Whether a route reads the body as a stream. */
+function takesBytes({ method, schema }: Route): boolean {
+  return method === "PUT" && schema.body === undefined;
 }
 
 function mount(app: FastifyInstance, route: Route, { registry, authenticate }: AppOptions, closing: AbortSignal): void {

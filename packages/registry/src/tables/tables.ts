@@ -1,8 +1,10 @@
+import type { MlflowTables } from "../mlflow/tables.ts";
+
 /**
  * The tables as Kysely knows them. Times are milliseconds since 1970 (UTC), JSON is text, truth is 0 or 1. `tenant` parts what
  * must not see each other; every primary key begins with it. MLflow's tables are in `mlflow/tables.ts`.
  */
-export interface Tables {
+export interface Tables extends MlflowTables {
   users: User;
   grants: Grant;
   tokens: Token;
