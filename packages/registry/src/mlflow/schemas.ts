@@ -9,10 +9,10 @@ export const RegistryTag = Type.Object({ key: Key, value: Type.String({ maxLengt
 export const Param = Type.Object({ key: Key, value: Type.String({ maxLength: 6000 }) });
 export const ViewTypes = Type.Enum(["ACTIVE_ONLY", "DELETED_ONLY", "ALL"]);
 
-/** NaN and infinities come as words. */
+/** NaN and infinities come as words, which must not become numbers on the way. */
 export const Metric = Type.Object({
   key: Key,
-  value: Type.Union([Type.Number(), Type.Enum(["NaN", "Infinity", "-Infinity"])]),
+  value: Type.Union([Type.Enum(["NaN", "Infinity", "-Infinity"]), Type.Number()]),
   timestamp: Millis,
   step: Type.Optional(Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER })),
   model_id: Type.Optional(Id),

@@ -404,7 +404,7 @@ async function refuseIfServed(rows: Change["rows"], { tenant, model, version }: 
     );
 }
 
-/** Blobs that no version but this one has. */
+/** Blobs that no version but this one has, and no run. */
 async function onlyHere(rows: Change["rows"], row: VersionRow): Promise<readonly string[]> {
   const orphans: string[] = [];
   for (const { sha256 } of await filesOf(rows, row)) {
@@ -418,7 +418,13 @@ async function onlyHere(rows: Change["rows"], row: VersionRow): Promise<readonly
       .where("f.sha256", "=", sha256)
       .where("v.state", "!=", "deleted")
       .executeTakeFirst();
-    if (other === undefined) orphans.push(sha256);
+    const artifact = await rows
+      .selectFrom("artifacts")
+      .select("path")
+      .where("tenant", "=", row.tenant)
+      .where("sha256", "=", sha256)
+      .executeTakeFirst();
+    if (other === undefined && artifact === undefined) orphans.push(sha256);
   }
   return [...new Set(orphans)];
 }

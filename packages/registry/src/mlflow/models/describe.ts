@@ -64,6 +64,7 @@ export async function describeVersions({ store: { rows } }: Registry, tenant: st
       description: row.description,
       source: row.source,
       run_id: row.run_id ?? "",
+      run_link: "", // taken, not kept: a link to elsewhere proves nothing
       status: statuses[row.state],
       ...(row.state_reason === "" ? {} : { status_message: row.state_reason }),
       ...(told === undefined ? {} : { tags: told }),

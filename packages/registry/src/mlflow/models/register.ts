@@ -5,7 +5,7 @@ import { modelResource } from "../../routes/models.ts";
 import { checkOwner, filesBelow } from "../artifacts/artifacts.ts";
 import { type Place, sourceOf } from "../artifacts/place.ts";
 import { experimentResource } from "../tracking/experiments.ts";
-import { findLoggedModel } from "../tracking/logged-models.ts";
+import { findLoggedModel, updateLoggedModel } from "../tracking/logged-models.ts";
 import { findRun } from "../tracking/runs.ts";
 
 /**
@@ -18,6 +18,7 @@ export async function registerVersion(
     readonly name: string;
     readonly source: string;
     readonly run_id?: string;
+    readonly model_id?: string;
     readonly description?: string;
     readonly tags?: readonly { readonly key: string; readonly value: string }[];
   },
@@ -34,7 +35,7 @@ export async function registerVersion(
   if (files.length === 0)
     throw new RegistryError("INVALID", `Invalid model version source: there are no files at ${JSON.stringify(source)}`);
   const run = given.run_id || runId;
-  return await createVersion(registry, principal, name, {
+  const made = await createVersion(registry, principal, name, {
     files,
     source,
     tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
@@ -42,6 +43,9 @@ export async function registerVersion(
     ...(run === undefined || run === "" ? {} : { runId: run }),
     ...(place.type === "version" ? { parent: { model: place.model, version: place.version } } : {}),
   });
+  if (place.type === "model" && given.model_id === place.owner)
+    await noteVersion({ registry, principal }, place.owner, made);
+  return made;
 
   async function placeBehind(): Promise<{ readonly place: Place; readonly runId?: string }> {
     const asked = sourceOf(source);
@@ -60,5 +64,38 @@ export async function registerVersion(
         return { place: { type: "model", experiment, owner: id, path: "" }, runId: source_run };
       }
     }
+  }
+}
+
+const VERSIONS_TAG = "mlflow.modelVersions";
+
+/** Tells a logged model of the version that was made of it, as MLflow's server does, where the caller may change the model. */
+async function noteVersion(
+  { registry, principal }: Pick<Call, "registry" | "principal">,
+  id: string,
+  { model, version }: VersionView,
+): Promise<void> {
+  const { tenant } = principal;
+  const row = await findLoggedModel(registry.store.rows, tenant, id);
+  const resource = experimentResource(principal, row.experiment);
+  if (!registry.policies.decide(principal, "experiment:write", resource).isAllowed) return;
+  const tag = await registry.store.rows
+    .selectFrom("logged_model_tags")
+    .select("value")
+    .where("tenant", "=", tenant)
+    .where("model", "=", id)
+    .where("key", "=", VERSIONS_TAG)
+    .executeTakeFirst();
+  const value = JSON.stringify([...versionsIn(tag?.value), { name: model, version }]);
+  await updateLoggedModel(registry, principal, row, { tags: [{ key: VERSIONS_TAG, value }] });
+}
+
+/** What a client left in the tag, if it is a list. */
+function versionsIn(text: string | undefined): readonly unknown[] {
+  try {
+    const list = JSON.parse(text ?? "[]");
+    return Array.isArray(list) ? list.slice(-100) : [];
+  } catch {
+    return [];
   }
 }

@@ -2,7 +2,7 @@ import { modelsFor, type Principal } from "../../access/principal.ts";
 import { matching } from "../../models/matching.ts";
 import type { Registry } from "../../registry.ts";
 import { conditionOf, orderOf } from "../search/conditions.ts";
-import { parseFilter } from "../search/filter.ts";
+import { type Clause, parseFilter } from "../search/filter.ts";
 import { parseOrderBy } from "../search/order-by.ts";
 import { offsetOf, pageOf } from "../search/page.ts";
 import { modelSearch, versionSearch } from "../search/searches.ts";
@@ -14,6 +14,10 @@ interface Asked {
   readonly max_results?: number;
   readonly page_token?: string;
 }
+
+/** MLflow's mark of models that are prompts: they are listed only by a filter about it. */
+const PROMPT = "mlflow.prompt.is_prompt";
+const isNoPrompt: Clause = { entity: "tag", key: PROMPT, operator: "!=", value: "true", position: 0 };
 
 /** One page of the models that somebody may read. */
 export async function searchModels(registry: Registry, principal: Principal, asked: Asked) {
@@ -28,7 +32,9 @@ export async function searchModels(registry: Registry, principal: Principal, ask
     .where("m.tenant", "=", principal.tenant)
     .where("m.deleted_at", "is", null)
     .where(({ eb, or }) => or(patterns.map((pattern) => matching(eb, "m.name", pattern))));
-  for (const clause of parseFilter(filter, modelSearch)) query = query.where(conditionOf(clause, modelSearch, dialect));
+  const clauses = parseFilter(filter, modelSearch);
+  for (const clause of clauses.some(({ key }) => key === PROMPT) ? clauses : [...clauses, isNoPrompt])
+    query = query.where(conditionOf(clause, modelSearch, dialect));
   for (const each of orderings.flatMap((ordering) => orderOf(ordering, modelSearch))) query = query.orderBy(each);
   const found = await query
     .orderBy("m.name")

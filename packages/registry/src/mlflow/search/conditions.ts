@@ -56,7 +56,7 @@ function globOf(pattern: string): string {
   return pattern.replaceAll(/[*?[%_]/g, (sign) => (sign === "%" ? "*" : sign === "_" ? "?" : `[${sign}]`));
 }
 
-/** Order of a list: rows that have no such value come last, either way. */
+/** Order of a list: rows that have no such value come last, after those whose value is no number, either way. */
 export function orderOf({ entity, key, ascending }: Ordering, searched: Searched): readonly RawBuilder<unknown>[] {
   const direction = sql.raw(ascending ? "asc" : "desc");
   if (entity === "attribute") {
@@ -67,5 +67,6 @@ export function orderOf({ entity, key, ascending }: Ordering, searched: Searched
   const column = "toOperationNode" in value ? (value as RawBuilder<unknown>) : value[key]!;
   const isKeyed = column === value ? sql`and t.key = ${key}` : sql``;
   const each = sql`(select ${column} ${from} ${isKeyed} limit 1)`;
-  return [sql`case when ${each} is null then 1 else 0 end`, sql`${each} ${direction}`];
+  const rank = sql`case when ${each} is not null then 0 when exists (select 1 ${from} ${isKeyed}) then 1 else 2 end`;
+  return [rank, sql`${each} ${direction}`];
 }

@@ -1,5 +1,6 @@
 import { digestOf } from "@casemate/evidence";
-import { type RawBuilder, type Selectable, sql } from "kysely";
+import type { Dialect } from "@casemate/store";
+import { CompiledQuery, type Selectable } from "kysely";
 import type { Principal } from "../../access/principal.ts";
 import { RegistryError } from "../../errors.ts";
 import { type Change, change } from "../../events/change.ts";
@@ -94,10 +95,9 @@ function isLater(a: MetricRow, b: MetricRow): boolean {
   return a.step !== b.step ? a.step > b.step : a.at !== b.at ? a.at > b.at : a.value > b.value;
 }
 
-/** One statement for each table, whatever the number of rows: they go over as one JSON text, not as a parameter for each value. */
 async function insertMetrics(
   rows: Change["rows"],
-  dialect: Registry["store"]["dialect"],
+  dialect: Dialect,
   owner: { readonly tenant: string; readonly run: string },
   metrics: readonly GivenMetric[],
 ): Promise<void> {
@@ -107,19 +107,16 @@ async function insertMetrics(
     const other = latest.get(row.key);
     if (other === undefined || isLater(row, other)) latest.set(row.key, row);
   }
-  const columns = sql.raw("tenant, run, key, step, at, value, is_nan");
-  const listed = (some: Iterable<MetricRow>) =>
-    recordsFrom(
+  await rows.executeQuery(insertion(dialect, "metrics", all, "do nothing"));
+  await rows.executeQuery(
+    insertion(
       dialect,
-      [...some].map(({ tenant, run, key, step, at, value, is_nan }) => [tenant, run, key, step, at, value, is_nan]),
-      ["text", "text", "text", "bigint", "bigint", "double precision", "bigint"],
-    );
-  await sql`insert into metrics (${columns}) ${listed(all)} on conflict do nothing`.execute(rows);
-  await sql`insert into latest_metrics (${columns}) ${listed(latest.values())}
-    on conflict (tenant, run, key) do update
-    set step = excluded.step, at = excluded.at, value = excluded.value, is_nan = excluded.is_nan
-    where (excluded.step, excluded.at, excluded.value) >= (latest_metrics.step, latest_metrics.at, latest_metrics.value)`.execute(
-    rows,
+      "latest_metrics",
+      [...latest.values()],
+      `(tenant, run, key) do update
+      set step = excluded.step, at = excluded.at, value = excluded.value, is_nan = excluded.is_nan
+      where (excluded.step, excluded.at, excluded.value) >= (latest_metrics.step, latest_metrics.at, latest_metrics.value)`,
+    ),
   );
   const ofModels = metrics.filter(({ model_id }) => model_id !== undefined);
   if (ofModels.length === 0) return;
@@ -138,17 +135,24 @@ async function insertMetrics(
     .execute();
 }
 
-/** A SELECT of rows that are given as JSON. */
-function recordsFrom(
-  dialect: Registry["store"]["dialect"],
-  records: readonly (readonly unknown[])[],
-  types: readonly string[],
-): RawBuilder<unknown> {
-  const json = JSON.stringify(records);
-  // "where true" tells SQLite that ON CONFLICT is not the join's ON
-  return dialect === "sqlite"
-    ? sql`select ${sql.raw(types.map((_, index) => `json_extract(value, '$[${index}]')`).join(", "))} from json_each(${json}) where true`
-    : sql`select ${sql.raw(types.map((type, index) => `(value->>${index})::${type}`).join(", "))} from json_array_elements(cast(${json} as text)::json) where true`;
+const columns = ["tenant", "run", "key", "step", "at", "value", "is_nan"] as const;
+
+/** An INSERT of a thousand rows is text and parameters; building it of a node for each value would take longer than the database does. */
+function insertion(
+  dialect: Dialect,
+  table: "metrics" | "latest_metrics",
+  rows: readonly MetricRow[],
+  onConflict: string,
+): CompiledQuery {
+  const parameters = rows.flatMap((row) => columns.map((column) => row[column]));
+  const placeholder = (index: number) => (dialect === "sqlite" ? "?" : `$${index + 1}`);
+  const tuples = rows.map(
+    (_, index) => `(${columns.map((_name, offset) => placeholder(index * columns.length + offset)).join(",")})`,
+  );
+  return CompiledQuery.raw(
+    `insert into ${table} (${columns.join(", ")}) values ${tuples.join(",")} on conflict ${onConflict}`,
+    parameters,
+  );
 }
 
 function rowOf({ key, value, timestamp, step = 0 }: GivenMetric): Omit<MetricRow, "tenant" | "run"> {
