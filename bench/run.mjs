@@ -1,4 +1,4 @@
-// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training, scan, sign.
+// Sets up and runs the benches named, or all of them: gradient-cost, pgd, memory, minimum-norm, peers, decision, autoattack, smoothing, bounds, training, scan, sign, registry.
 import { run, setUp } from "../set-up.mjs";
 
 const all = [
@@ -14,6 +14,7 @@ const all = [
   "training",
   "scan",
   "sign",
+  "registry",
 ];
 const named = process.argv.slice(2);
 const unknown = named.filter((name) => !all.includes(name));

@@ -72,41 +72,50 @@ export async function createModel(
 /** Throws NOT_FOUND. */
 export async function getModel({ store }: Registry, tenant: string, name: string): Promise<ModelView> {
   const row = await findModel(store.rows, tenant, name);
+  return (await viewsOf(store.rows, tenant, [row]))[0]!;
+}
+
+/** Models as they are shown, in the order of their rows: three queries for all of them. */
+async function viewsOf(
+  rows: Registry["store"]["rows"],
+  tenant: string,
+  models: readonly ModelRow[],
+): Promise<readonly ModelView[]> {
+  if (models.length === 0) return [];
+  const names = models.map(({ name }) => name);
   const [tags, aliases, latest] = await Promise.all([
-    store.rows
-      .selectFrom("model_tags")
-      .select(["key", "value"])
-      .where("tenant", "=", tenant)
-      .where("model", "=", row.name)
-      .execute(),
-    store.rows
-      .selectFrom("aliases")
-      .select(["alias", "version"])
-      .where("tenant", "=", tenant)
-      .where("model", "=", row.name)
-      .execute(),
-    store.rows
+    rows.selectFrom("model_tags").selectAll().where("tenant", "=", tenant).where("model", "in", names).execute(),
+    rows.selectFrom("aliases").selectAll().where("tenant", "=", tenant).where("model", "in", names).execute(),
+    rows
       .selectFrom("versions")
-      .select(({ fn }) => fn.max("version").as("version"))
+      .select(({ fn }) => ["model", fn.max("version").as("version")])
       .where("tenant", "=", tenant)
-      .where("model", "=", row.name)
+      .where("model", "in", names)
       .where("state", "!=", "deleted")
-      .executeTakeFirst(),
+      .groupBy("model")
+      .execute(),
   ]);
-  return {
+  const [tagsOf, aliasesOf, latestOf] = [byModel(tags), byModel(aliases), byModel(latest)];
+  return models.map((row) => ({
     name: row.name,
     description: row.description,
     author: row.author,
     createdAt: new Date(row.created_at).toISOString(),
     updatedAt: new Date(row.updated_at).toISOString(),
     revision: row.revision,
-    tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
-    aliases: Object.fromEntries(aliases.map(({ alias, version }) => [alias, version])),
-    latestVersion: latest?.version ?? null,
-  };
+    tags: Object.fromEntries((tagsOf.get(row.name) ?? []).map(({ key, value }) => [key, value])),
+    aliases: Object.fromEntries((aliasesOf.get(row.name) ?? []).map(({ alias, version }) => [alias, version])),
+    latestVersion: latestOf.get(row.name)?.[0]?.version ?? null,
+  }));
 }
 
-/** The names that somebody may read, in order of name, from after `after`. */
+function byModel<T extends { readonly model: string }>(rows: readonly T[]): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) groups.set(row.model, [...(groups.get(row.model) ?? []), row]);
+  return groups;
+}
+
+/** The models that somebody may read, in order of name, from after `after`. */
 export async function listModels(
   { store }: Registry,
   principal: Principal,
@@ -115,9 +124,9 @@ export async function listModels(
     limit = 100,
     contains,
   }: { readonly after?: string; readonly limit?: number; readonly contains?: string } = {},
-): Promise<readonly ModelRow[]> {
+): Promise<readonly ModelView[]> {
   const patterns = modelsFor(principal, "model:read");
-  return await store.rows
+  const found = await store.rows
     .selectFrom("models")
     .selectAll()
     .where("tenant", "=", principal.tenant)
@@ -130,6 +139,7 @@ export async function listModels(
     .orderBy("name")
     .limit(limit)
     .execute();
+  return await viewsOf(store.rows, principal.tenant, found);
 }
 
 /** Changes the description. Throws NOT_FOUND, and PRECONDITION_FAILED where `revision` is not the present one. */

@@ -27,15 +27,14 @@ export const modelRoutes: readonly Route[] = [
       answer: pageOf(Model),
     },
     async handle({ registry, principal, query: { limit = 100, after, contains } }) {
-      const rows = await listModels(registry, principal, {
+      const found = await listModels(registry, principal, {
         limit: limit + 1,
         ...(after === undefined ? {} : { after }),
         ...(contains === undefined ? {} : { contains }),
       });
-      const items = await Promise.all(
-        rows.slice(0, limit).map(({ name }) => getModel(registry, principal.tenant, name)),
-      );
-      return { body: { items, ...(rows.length > limit ? { next: rows[limit - 1]!.name } : {}) } };
+      return {
+        body: { items: found.slice(0, limit), ...(found.length > limit ? { next: found[limit - 1]!.name } : {}) },
+      };
     },
   }),
   route({
