@@ -1,10 +1,12 @@
+import type { ValidityWarningId } from "@casemate/attacks";
+import { searchesWithoutGradients } from "./checks/attacks/index.ts";
 import type { AttackReport, CheckReport, Metric, Norm, SubjectReport } from "./report.ts";
 
 /**
  * How a model stood up to the attacks, judged by the share of its correct answers that the strongest completed attack left
  * standing: broken below 10 %, weak below 50 %, dented below 80 %, standing from there. "masked" is a broken or weak model of
- * which one attack would have left half or more, though the gradients mislead, "unproven" one that stood while planned checks are missing, and "untested" one on which no
- * attack completed.
+ * which one attack would have left half or more, though the gradients mislead, "unproven" one that stood while planned checks are missing, or one that stood or was dented while
+ * gradients mislead and no attack without them ran, and "untested" one on which no attack completed.
  */
 export type Outcome = "broken" | "masked" | "weak" | "dented" | "standing" | "unproven" | "untested";
 
@@ -41,16 +43,32 @@ export function verdictOf(subject: SubjectReport): Verdict {
     ...subject.notRun,
   ];
   const found = outcomeOf(subject, strongest);
-  const outcome = found === "standing" && missing.length > 0 ? "unproven" : found;
+  const isMisled = (found === "standing" || found === "dented") && hasOnlyMisledAttacks(subject, strongest);
+  const outcome = isMisled || (found === "standing" && missing.length > 0) ? "unproven" : found;
   return {
     outcome,
     title: TITLES[outcome],
-    sentence: sentenceOf(subject, outcome, clean, robust, strongest, missing),
+    sentence: `${sentenceOf(subject, outcome, clean, robust, strongest, missing)}${isMisled ? MISLED : ""}`,
     clean,
     robust,
     strongest,
     missing,
   };
+}
+
+/** Signs that gradients do not show the way. */
+const MISLEADING: readonly string[] = [
+  "gradient-masking",
+  "zero-gradients",
+  "black-box-wins",
+] satisfies readonly ValidityWarningId[];
+
+const MISLED = " The gradients mislead, and no attack that searches without them ran: what stood may fall to one.";
+
+/** Whether gradients mislead, and nothing else was tried within the threat that the verdict is about. */
+function hasOnlyMisledAttacks({ checks }: SubjectReport, strongest: CheckReport | undefined): boolean {
+  const isMisleading = checks.some(({ warnings }) => warnings.some(({ id }) => MISLEADING.includes(id)));
+  return isMisleading && !checks.some((check) => searchesWithoutGradients(check.id) && sharesThreat(check, strongest));
 }
 
 /** The id of the check that takes all attacks of one threat together. */

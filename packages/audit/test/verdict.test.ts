@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { AttackReport, SubjectReport } from "../src/report.ts";
+import type { AttackReport, CheckReport, SubjectReport } from "../src/report.ts";
 import { outcomeOfAttack, threat, verdictOf } from "../src/verdict.ts";
 import { fixtureReport, interruptedReport } from "./fixture-report.ts";
 
@@ -30,6 +30,63 @@ describe("verdictOf", () => {
     expect(verdict.outcome).toBe("unproven");
     expect(verdict.missing).toEqual(["apgd-ce", "square", "worst-case"]);
     expect(verdict.sentence).toContain("3 planned checks did not finish.");
+  });
+
+  describe("where gradients mislead", () => {
+    const [, , robust] = fixtureReport().subjects as [SubjectReport, SubjectReport, SubjectReport];
+    const warned = (id: string, kept: readonly string[], more: readonly CheckReport[] = []): SubjectReport => ({
+      ...robust,
+      checks: [
+        ...robust.checks.filter((check) => kept.includes(check.id)),
+        ...more,
+        {
+          ...robust.checks[0]!,
+          ...{ id: "validity", kind: "validity", metrics: [] },
+          warnings: [{ id, message: "flat", meaning: "", documentation: "docs/guide/validity.md" }],
+        },
+      ],
+    });
+    const square = robust.checks.find(({ id }) => id === "square")!;
+    const gradients = ["accuracy", "fgsm", "pgd", "worst-case"];
+
+    test.each(["zero-gradients", "gradient-masking", "black-box-wins"])(
+      "%s and no attack without them leave a model that stood unproven",
+      (id) => {
+        const verdict = verdictOf(warned(id, gradients));
+        expect(verdict).toMatchObject({ outcome: "unproven", title: "Not fully tested" });
+        expect(verdict.sentence).toContain("The gradients mislead, and no attack that searches without them ran");
+      },
+    );
+
+    test("a search by scores at the same threat settles it, another threat, a failure or noise does not", () => {
+      const outcomes = [
+        square,
+        { ...square, attack: { ...square.attack!, norm: "l2" as const } },
+        { ...square, attack: { ...square.attack!, epsilon: 0.1 } },
+        { ...square, status: "failed" as const },
+        { ...square, id: "noise", attack: { ...square.attack!, access: "decision" as const } },
+        { ...square, id: "autoattack", attack: { ...square.attack!, access: "gradient" as const } },
+        { ...square, id: "hop-skip-jump", attack: { ...square.attack!, access: "decision" as const } },
+      ].map((check) => verdictOf(warned("zero-gradients", gradients, [check])).outcome);
+      const [settled, other, smaller, failed, noise, assembly, decisions] = outcomes;
+      expect([settled, assembly, decisions]).toEqual(["standing", "standing", "standing"]);
+      expect([other, smaller, failed, noise]).toEqual(["unproven", "unproven", "unproven", "unproven"]);
+    });
+
+    test("a model that holds in part is unproven too, and one that falls has fallen", () => {
+      const left = (broken: number) => {
+        const subject = warned("zero-gradients", gradients);
+        const checks = subject.checks.map((check) =>
+          check.attack ? { ...check, attack: { ...check.attack, broken, robust: 481 - broken } } : check,
+        );
+        return verdictOf({ ...subject, checks }).outcome;
+      };
+      expect([left(150), left(470)]).toEqual(["unproven", "broken"]);
+    });
+
+    test("other warnings change nothing", () => {
+      expect(verdictOf(warned("margin-ties", gradients)).outcome).toBe("standing");
+    });
   });
 
   test("without all attacks together the strongest attack of the same threat decides", () => {

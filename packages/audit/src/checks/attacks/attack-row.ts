@@ -24,6 +24,11 @@ export interface AttackRow {
   readonly through?: (model: Classifier, range: number) => GradientClassifier;
   /** Attacks only what the attacks before it, in the same norm, left standing; the others count as they do there. */
   readonly onlyStanding?: boolean;
+  /**
+   * Whether it searches without gradients, so that what it leaves standing says something where they mislead; if absent, every
+   * attack by scores or decisions does.
+   */
+  readonly searchesWithoutGradients?: boolean;
   /** Estimated forward passes for one sample that stands, at one radius; a backward pass counts as two. */
   readonly cost: number;
 }

@@ -155,6 +155,7 @@ export const gradientRows: readonly AttackRow[] = [
     id: "autoattack",
     title: "AutoAttack, standard",
     attack: autoAttack(),
+    searchesWithoutGradients: true, // its last stage is Square
     profiles: ["standard"],
     onlyStanding: true,
     cost: AUTOATTACK,
@@ -163,6 +164,7 @@ export const gradientRows: readonly AttackRow[] = [
     id: "autoattack",
     title: "AutoAttack, plus",
     attack: autoAttack({ version: "plus" }),
+    searchesWithoutGradients: true, // its last stage is Square
     profiles: ["thorough"],
     onlyStanding: true,
     cost: 3 * AUTOATTACK,

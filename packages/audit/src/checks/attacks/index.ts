@@ -17,6 +17,15 @@ export const attackRows: readonly AttackRow[] = [
   ...tabularRows,
 ];
 
+/** Whether a check of this id searches without gradients, and so finds what misled gradients do not. */
+export function searchesWithoutGradients(id: string): boolean {
+  return attackRows.some(
+    (row) =>
+      row.id === id &&
+      (row.searchesWithoutGradients ?? (row.attack.access !== "gradient" || row.through !== undefined)),
+  );
+}
+
 /** The attacks of a profile, the cheap first. */
 export function rowsOf(profile: Profile): readonly AttackRow[] {
   return attackRows.filter(({ profiles }) => profiles.includes(profile)).sort((a, b) => a.cost - b.cost);
