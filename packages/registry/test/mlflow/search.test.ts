@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type PostgresServer, startPostgres } from "../../../store/test/postgres-server.ts";
 import { openTestServer, type TestServer } from "../open-server.ts";
 import { accountWith, mlflow } from "./server-with.ts";
 
@@ -32,63 +33,76 @@ let token: string;
 const ids = new Map<string, string>();
 const fill = (text: string) => text.replaceAll(/@\w+/g, (name) => ids.get(name) ?? name);
 
+let postgres: PostgresServer;
+
 beforeAll(async () => {
-  server = await openTestServer();
-  token = await accountWith(server, "mia", ["contributor"]);
-  for (const [path, given] of seed) {
-    const body = JSON.parse(fill(JSON.stringify(given)));
-    const answer = await mlflow(server, token, "POST", path, body);
-    expect(answer.status, `${path}: ${JSON.stringify(answer.body)}`).toBe(200);
-    if (path === "experiments/create") ids.set("@experiment", ids.get("@experiment") ?? answer.body.experiment_id);
-    if (path === "runs/create") ids.set(`@${body.run_name}`, answer.body.run.info.run_id);
-  }
+  postgres = await startPostgres();
 });
 
 afterAll(async () => {
-  expect(server.failures).toEqual([]);
-  await server.close();
+  await postgres.close();
 });
 
-test.each(asked.map((each) => ({ ...each, ...differs[each.filter] })))(
-  "finds $kind by « $filter » in order of $order_by as MLflow's server does",
-  async ({ kind, filter: given, order_by, status, found }) => {
-    const filter = fill(given.replaceAll(/@\w+/g, (name) => `'${name}'`));
-    const answer = await ask(kind, { filter, order_by, max_results: 100 });
-    expect(answer.status, JSON.stringify(answer.body)).toBe(status === 500 ? 400 : status);
-    if (answer.status === 200) expect(namesIn(kind, answer.body)).toEqual(found);
-    else expect(answer.body).toEqual({ error_code: "INVALID_PARAMETER_VALUE", message: expect.stringMatching(/\w/) });
-  },
-);
+describe.each(["embedded", "postgres"] as const)("%s", (home) => {
+  beforeAll(async () => {
+    server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
+    ids.clear();
+    token = await accountWith(server, "mia", ["contributor"]);
+    for (const [path, given] of seed) {
+      const body = JSON.parse(fill(JSON.stringify(given)));
+      const answer = await mlflow(server, token, "POST", path, body);
+      expect(answer.status, `${path}: ${JSON.stringify(answer.body)}`).toBe(200);
+      if (path === "experiments/create") ids.set("@experiment", ids.get("@experiment") ?? answer.body.experiment_id);
+      if (path === "runs/create") ids.set(`@${body.run_name}`, answer.body.run.info.run_id);
+    }
+  });
 
-test("pages through a list by tokens that nobody can make up", async () => {
-  const names: string[] = [];
-  let page_token = "";
-  do {
-    const { body } = await ask("runs", { filter: "", order_by: ["run_name"], max_results: 4, page_token });
-    names.push(...namesIn("runs", body));
-    page_token = body.next_page_token ?? "";
-  } while (page_token !== "");
-  expect(names).toEqual(["Alpha2", "alpha", "beta", "delta", "epsilon", "gamma_1"]);
-  for (const forged of ["x", "e30=", Buffer.from('{"offset":-1}').toString("base64"), "%00", "bnVsbA=="]) {
-    const { status, body } = await ask("runs", { filter: "", page_token: forged });
-    expect([status, body.error_code]).toEqual([400, "INVALID_PARAMETER_VALUE"]);
+  afterAll(async () => {
+    expect(server.failures).toEqual([]);
+    await server.close();
+  });
+
+  test.each(asked.map((each) => ({ ...each, ...differs[each.filter] })))(
+    "finds $kind by « $filter » in order of $order_by as MLflow's server does",
+    async ({ kind, filter: given, order_by, status, found }) => {
+      const filter = fill(given.replaceAll(/@\w+/g, (name) => `'${name}'`));
+      const answer = await ask(kind, { filter, order_by, max_results: 100 });
+      expect(answer.status, JSON.stringify(answer.body)).toBe(status === 500 ? 400 : status);
+      if (answer.status === 200) expect(namesIn(kind, answer.body)).toEqual(found);
+      else expect(answer.body).toEqual({ error_code: "INVALID_PARAMETER_VALUE", message: expect.stringMatching(/\w/) });
+    },
+  );
+
+  test("pages through a list by tokens that nobody can make up", async () => {
+    const names: string[] = [];
+    let page_token = "";
+    do {
+      const { body } = await ask("runs", { filter: "", order_by: ["run_name"], max_results: 4, page_token });
+      names.push(...namesIn("runs", body));
+      page_token = body.next_page_token ?? "";
+    } while (page_token !== "");
+    expect(names).toEqual(["Alpha2", "alpha", "beta", "delta", "epsilon", "gamma_1"]);
+    for (const forged of ["x", "e30=", Buffer.from('{"offset":-1}').toString("base64"), "%00", "bnVsbA=="]) {
+      const { status, body } = await ask("runs", { filter: "", page_token: forged });
+      expect([status, body.error_code]).toEqual([400, "INVALID_PARAMETER_VALUE"]);
+    }
+  });
+
+  async function ask(kind: Asked["kind"], parameters: Readonly<Record<string, unknown>>) {
+    if (kind === "runs")
+      return await mlflow(server, token, "POST", "runs/search", {
+        ...parameters,
+        experiment_ids: [ids.get("@experiment")],
+      });
+    if (kind === "experiments") return await mlflow(server, token, "POST", "experiments/search", parameters);
+    return await mlflow(server, token, "GET", "registered-models/search", parameters);
+  }
+
+  function namesIn(
+    kind: Asked["kind"],
+    body: Record<string, { name: string; info: { run_name: string } }[]>,
+  ): readonly string[] {
+    if (kind === "runs") return (body.runs ?? []).map(({ info }) => info.run_name);
+    return (body[kind === "models" ? "registered_models" : "experiments"] ?? []).map(({ name }) => name);
   }
 });
-
-async function ask(kind: Asked["kind"], parameters: Readonly<Record<string, unknown>>) {
-  if (kind === "runs")
-    return await mlflow(server, token, "POST", "runs/search", {
-      ...parameters,
-      experiment_ids: [ids.get("@experiment")],
-    });
-  if (kind === "experiments") return await mlflow(server, token, "POST", "experiments/search", parameters);
-  return await mlflow(server, token, "GET", "registered-models/search", parameters);
-}
-
-function namesIn(
-  kind: Asked["kind"],
-  body: Record<string, { name: string; info: { run_name: string } }[]>,
-): readonly string[] {
-  if (kind === "runs") return (body.runs ?? []).map(({ info }) => info.run_name);
-  return (body[kind === "models" ? "registered_models" : "experiments"] ?? []).map(({ name }) => name);
-}
