@@ -3,6 +3,7 @@ import { type Admissions, openAdmissions } from "./evidence/admissions.ts";
 import { createApp, type ErrorShape } from "./http/app.ts";
 import type { Route } from "./http/route.ts";
 import { authenticate } from "./identity/authenticate.ts";
+import { type OidcSignIn, openOidc } from "./identity/oidc.ts";
 import { mlflowErrors } from "./mlflow/error-shape.ts";
 import { mlflowRoutes } from "./mlflow/routes.ts";
 import type { Registry } from "./registry.ts";
@@ -10,6 +11,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { identityRoutes } from "./routes/identity.ts";
 import { logRoutes } from "./routes/log.ts";
 import { modelRoutes } from "./routes/models.ts";
+import { oidcRoutes } from "./routes/oidc.ts";
 import { promotionRoutes } from "./routes/promotions.ts";
 import { versionRoutes } from "./routes/versions.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
@@ -25,6 +27,10 @@ export interface ServerOptions {
   readonly allowPrivateWebhooks?: boolean;
   /** Milliseconds before a delivery is tried again. */
   readonly webhookWait?: number;
+  /** How people sign in elsewhere: `OidcConfiguration`. */
+  readonly oidc?: unknown;
+  /** Where the client's secret is. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 /** The registry behind HTTP: listen with `app.listen`; `close` ends both, after what is under way. */
@@ -35,9 +41,13 @@ export interface RegistryServer {
 }
 
 /** Every route of the registry, for a server and for whoever wants to look at them. */
-export function routesOf(admissions: Pick<Admissions, "wake">, allowPrivate = false): readonly Route[] {
+export function routesOf(
+  admissions: Pick<Admissions, "wake">,
+  { allowPrivate = false, oidc }: { readonly allowPrivate?: boolean; readonly oidc?: OidcSignIn } = {},
+): readonly Route[] {
   return [
     ...identityRoutes,
+    ...(oidc === undefined ? [] : oidcRoutes(oidc)),
     ...modelRoutes,
     ...versionRoutes(() => admissions.wake()),
     ...promotionRoutes,
@@ -53,12 +63,23 @@ const shapes: readonly ErrorShape[] = [mlflowErrors];
 /** Puts the registry behind HTTP, not yet listening, and looks at versions that were left pending. */
 export async function createServer(
   registry: Registry,
-  { version, hosts = [], failed, allowPrivateWebhooks: allowPrivate = false, webhookWait }: ServerOptions,
+  {
+    version,
+    hosts = [],
+    failed,
+    allowPrivateWebhooks: allowPrivate = false,
+    webhookWait,
+    oidc,
+    environment = process.env,
+  }: ServerOptions,
 ): Promise<RegistryServer> {
   const admissions = openAdmissions(registry, failed);
   const app = await createApp({
     registry,
-    routes: routesOf(admissions, allowPrivate),
+    routes: routesOf(admissions, {
+      allowPrivate,
+      ...(oidc === undefined ? {} : { oidc: openOidc(registry, oidc, environment) }),
+    }),
     authenticate,
     shapes,
     hosts,

@@ -35,7 +35,11 @@ export interface TestServer {
 }
 
 /** On SQLite in its folder, or on a PostgreSQL database by its URL. */
-export async function openTestServer(postgres?: string, options: Partial<ServerOptions> = {}): Promise<TestServer> {
+export async function openTestServer(
+  postgres?: string,
+  options: Partial<ServerOptions> = {},
+  port = 0,
+): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), "casemate-registry-"));
   const failures: unknown[] = [];
   const failed = (error: unknown) => failures.push(error);
@@ -46,7 +50,7 @@ export async function openTestServer(postgres?: string, options: Partial<ServerO
     ...(postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } }),
   });
   const server = await createServer(registry, { version: "0.1.0", failed, ...options });
-  const url = await server.app.listen({ port: 0, host: "127.0.0.1" });
+  const url = await server.app.listen({ port, host: "127.0.0.1" });
   return {
     folder,
     url,

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
@@ -11,6 +12,7 @@ interface ServeFlags {
   readonly port: number;
   readonly hostName?: readonly string[];
   readonly origin?: string;
+  readonly oidc?: string;
 }
 
 /** `casemate serve`: the registry over HTTP, in one process over one folder. */
@@ -26,6 +28,7 @@ export function serveCommand(console: Console): Command {
     .option("--port <n>", "port; 0 for any that is free", wholeNumber(0), 7420)
     .option("--host-name <names...>", "names that it answers to beside localhost, such as registry.example.com")
     .option("--origin <name>", "name of the transparency log; kept for ever (default: casemate.local/log)")
+    .option("--oidc <file>", "how people sign in at an OpenID Connect provider (docs/guide/registry.md)")
     .option("--verbose", "show where an error came from")
     .addHelpText("after", EXAMPLES)
     .action(async (flags: ServeFlags) => await serve(flags, console));
@@ -41,7 +44,11 @@ Examples:
   casemate serve --folder /srv/registry --host 0.0.0.0 --host-name registry.example.com
 `;
 
-async function serve({ folder, host, port, hostName = [], origin }: ServeFlags, console: Console): Promise<void> {
+async function serve(
+  { folder, host, port, hostName = [], origin, oidc: oidcFile }: ServeFlags,
+  console: Console,
+): Promise<void> {
+  const oidc = oidcFile === undefined ? undefined : await jsonIn(oidcFile);
   const failed = (error: unknown) =>
     console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const { CASEMATE_POSTGRES: postgres } = process.env;
@@ -49,7 +56,12 @@ async function serve({ folder, host, port, hostName = [], origin }: ServeFlags, 
   const registry = await openRegistry({ folder, failed, ...store, ...(origin === undefined ? {} : { origin }) });
   try {
     const admin = await createFirstAdmin(registry);
-    const server = await createServer(registry, { version, hosts: hostName.map((name) => name.toLowerCase()), failed });
+    const server = await createServer(registry, {
+      version,
+      hosts: hostName.map((name) => name.toLowerCase()),
+      ...(oidc === undefined ? {} : { oidc }),
+      failed,
+    });
     try {
       const url = await server.app.listen({ host, port }).catch((cause) => {
         throw new RegistryError(
@@ -68,6 +80,16 @@ async function serve({ folder, host, port, hostName = [], origin }: ServeFlags, 
     }
   } finally {
     await registry.close();
+  }
+}
+
+async function jsonIn(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    throw new RegistryError("INVALID", `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
   }
 }
 

@@ -33,6 +33,12 @@ export async function signIn(
   }: { readonly tenant?: string; readonly name: string; readonly password: string; readonly address: string },
 ): Promise<NewSession> {
   const user = await checkPassword(registry, { tenant, name, password, address });
+  return await openSession(registry, user, address);
+}
+
+/** A session of an account that has proved itself. */
+export async function openSession(registry: Registry, user: UserRow, address: string): Promise<NewSession> {
+  const { tenant } = user;
   const cookie = registry.randomBytes(32).toString("base64url");
   const csrf = registry.randomBytes(32).toString("base64url");
   const now = registry.now();

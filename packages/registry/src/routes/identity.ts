@@ -4,7 +4,7 @@ import { RegistryError } from "../errors.ts";
 import type { Call } from "../http/route.ts";
 import { type Route, route } from "../http/route.ts";
 import { cookieIn, SESSION_COOKIE } from "../identity/authenticate.ts";
-import { changePassword, signIn, signOut } from "../identity/sign-in.ts";
+import { changePassword, type NewSession, signIn, signOut } from "../identity/sign-in.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "../identity/tokens.ts";
 import { createUser, getUser, grantRole, listUsers, revokeGrant, setDisabled } from "../identity/users.ts";
 import { Instant, Page } from "./schemas.ts";
@@ -68,15 +68,10 @@ export const identityRoutes: readonly Route[] = [
       }),
     },
     async handle({ registry, principal, body, headers }) {
-      const { cookie, csrf, expiresAt, mustChangePassword } = await signIn(registry, {
-        ...body,
-        address: principal.address,
-      });
-      const isLoopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(String(headers.host));
+      const session = await signIn(registry, { ...body, address: principal.address });
+      const { csrf, expiresAt, mustChangePassword } = session;
       return {
-        headers: {
-          "set-cookie": `${SESSION_COOKIE}=${cookie}; Path=/; HttpOnly; SameSite=Strict${isLoopback ? "" : "; Secure"}; Expires=${new Date(expiresAt).toUTCString()}`,
-        },
+        headers: { "set-cookie": sessionCookie(session, headers.host) },
         body: { csrf, expiresAt: new Date(expiresAt).toISOString(), mustChangePassword },
       };
     },
@@ -298,4 +293,11 @@ function tokenOf({
   readonly expiresAt?: string;
 }) {
   return { ...rest, ...(expiresAt === undefined ? {} : { expiresAt: Date.parse(expiresAt) }) };
+}
+
+/** The cookie of a session: for this site only, unreadable by scripts, and by TLS only where it is not the loopback. */
+export function sessionCookie({ cookie, expiresAt }: NewSession, host: unknown): string {
+  const isLoopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(String(host));
+  const secure = isLoopback ? "" : "; Secure";
+  return `${SESSION_COOKIE}=${cookie}; Path=/; HttpOnly; SameSite=Strict${secure}; Expires=${new Date(expiresAt).toUTCString()}`;
 }
