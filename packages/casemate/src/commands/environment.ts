@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { type EnvironmentView, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
 import { wholeNumber } from "./options.ts";
+import { readJson } from "./read-json.ts";
 import { clientOf, type RegistryFlags, withRegistry } from "./registry-flags.ts";
 
 interface EnvironmentFlags extends RegistryFlags {
@@ -40,8 +40,8 @@ async function change(name: string, flags: EnvironmentFlags): Promise<Environmen
   const client = clientOf(flags);
   const { keyRing, policy, approvals } = flags;
   const body = {
-    ...(keyRing === undefined ? {} : { keyRing: await jsonIn(keyRing) }),
-    ...(policy === undefined ? {} : { policy: await jsonIn(policy) }),
+    ...(keyRing === undefined ? {} : { keyRing: await readJson(keyRing) }),
+    ...(policy === undefined ? {} : { policy: await readJson(policy) }),
     ...(approvals === undefined ? {} : { approvals }),
   };
   if (Object.keys(body).length > 0)
@@ -51,16 +51,6 @@ async function change(name: string, flags: EnvironmentFlags): Promise<Environmen
   if (found === undefined)
     throw new RegistryError("NOT_FOUND", `expected ${items.map((each) => each.name).join(", ")}, got '${name}'`);
   return found;
-}
-
-async function jsonIn(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new RegistryError("INVALID", `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
-  }
 }
 
 function describe({ name, approvals, policy, policyDigest, keyRing }: EnvironmentView): string {

@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
 import { version } from "../version.ts";
 import { wholeNumber } from "./options.ts";
+import { readJson } from "./read-json.ts";
 
 interface ServeFlags {
   readonly folder: string;
@@ -48,7 +48,7 @@ async function serve(
   { folder, host, port, hostName = [], origin, oidc: oidcFile }: ServeFlags,
   console: Console,
 ): Promise<void> {
-  const oidc = oidcFile === undefined ? undefined : await jsonIn(oidcFile);
+  const oidc = oidcFile === undefined ? undefined : await readJson(oidcFile);
   const failed = (error: unknown) =>
     console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const { CASEMATE_POSTGRES: postgres } = process.env;
@@ -80,16 +80,6 @@ async function serve(
     }
   } finally {
     await registry.close();
-  }
-}
-
-async function jsonIn(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new RegistryError("INVALID", `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
   }
 }
 
