@@ -1,3 +1,4 @@
+export { constantsAsInitializers } from "./constants-as-initializers.ts";
 export { type DifferentiateOptions, differentiate, type LossSubgraph } from "./differentiate.ts";
 export { editInput, editOutput, replaceOutput } from "./edit.ts";
 export { type EncodeOptions, encodeModel } from "./encode.ts";

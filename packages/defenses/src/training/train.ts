@@ -1,4 +1,4 @@
-import type { Model } from "@casemate/onnx";
+import { constantsAsInitializers, type Model } from "@casemate/onnx";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { split } from "./split-data.ts";
@@ -14,10 +14,11 @@ import type { LabelledSamples } from "./validate.ts";
  * a DefenseError, and OnnxError or AttackError for models that cannot be trained.
  */
 export async function* train(
-  model: Model,
+  given: Model,
   data: LabelledSamples,
   options: TrainOptions,
 ): AsyncGenerator<TrainingEvent, TrainingResult> {
+  const model = constantsAsInitializers(given);
   const settings = settled(options);
   const { training, validation, isHeldOut } = split(data, options.validation, settings.seed);
   const session = await openTraining(model, training, settings);
@@ -105,7 +106,7 @@ export type TrainingEvent =
   | ({ readonly type: "epoch-finished"; readonly isBest: boolean } & EpochReport);
 
 export interface TrainingResult {
-  /** The model that came in, with the weights of the best epoch. */
+  /** The model that came in, with the weights of the best epoch; weights that stood in nodes are initializers now. */
   readonly model: Model;
   readonly history: readonly EpochReport[];
   /** Times through the data that were planned: those asked for, divided by the replays of the method. */

@@ -37,6 +37,35 @@ test("a model learns what a line can tell apart, and comes back with its own inp
   expect(result.endedBy).toBe("epochs");
 });
 
+test("weights that stand in Constant nodes train to the bits that initializers train to", async () => {
+  const model = smallModel();
+  const nodes = [...model.graph.initializers.values()].map((value) => ({
+    ...{ name: "", op: "Constant", domain: "", inputs: [], outputs: [value.name] },
+    attributes: { value: { type: "tensor" as const, value } },
+  }));
+  const graph = { ...model.graph, nodes: [...nodes, ...model.graph.nodes], initializers: new Map() };
+  const [usual, written] = [
+    await finished(train(model, data, settings)),
+    await finished(train({ ...model, graph }, data, settings)),
+  ];
+  expect(numbersOf(written.result.model)).toEqual(numbersOf(usual.result.model));
+  expect(numbersOf(usual.result.model)).not.toEqual(numbersOf(model));
+});
+
+test("a weight that two layers share stays one, and moves", async () => {
+  const start = mlp({ inputShape: [2], classes: 2, hidden: [2, 2] });
+  const { nodes, initializers } = start.graph;
+  const [, second, third] = [...initializers.keys()].filter((name) => name.endsWith(".weight"));
+  const tied = nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => (name === third ? second! : name)) }));
+  const left = new Map([...initializers].filter(([name]) => name !== third));
+  const model = { ...start, graph: { ...start.graph, nodes: tied, initializers: left } };
+  const { result } = await finished(train(model, data, settings));
+  expect([...result.model.graph.initializers.keys()]).toEqual([...left.keys()]);
+  expect(result.model.graph.nodes.filter(({ inputs }) => inputs.includes(second!))).toHaveLength(2);
+  const weight = ({ graph }: Model) => initializerTensor(graph.initializers.get(second!)!).data;
+  expect(weight(result.model)).not.toEqual(weight(model));
+});
+
 test("the same seed gives the same weights, another seed others", async () => {
   const weightsOf = async (seed: number) =>
     numbersOf((await finished(train(smallModel(), data, { ...settings, seed }))).result.model);

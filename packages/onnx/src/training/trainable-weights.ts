@@ -14,7 +14,10 @@ export function trainableWeights(graph: Graph, names?: readonly string[]): reado
   }
   const found = names ?? weightsOf(graph);
   if (found.length > 0) return found;
-  throw new OnnxError("UNSUPPORTED_OPERATOR", "model: expected a weight of float32 to train, got none");
+  throw new OnnxError(
+    "UNSUPPORTED_OPERATOR",
+    "model: expected a weight of float32 to train, got none in an initializer (constantsAsInitializers makes them of nodes)",
+  );
 }
 
 /** In the order of the graph, in which whatever follows from a layer is known when it is met. */

@@ -139,7 +139,11 @@ test("a shift adds to the weights, and back again", async () => {
 
 test.each([
   ["a name that is no weight", { trainable: ["6.weight"] }, "trainable: expected the name of a weight, got '6.weight'"],
-  ["a model without weights to train", { trainable: [] }, "model: expected a weight of float32 to train, got none"],
+  [
+    "a model without weights to train",
+    { trainable: [] },
+    "model: expected a weight of float32 to train, got none in an initializer",
+  ],
 ])("%s is refused", async (_, options, message) => {
   await expect(open("sgd", { type: "sgd" }, options)).rejects.toThrow(message);
 });
