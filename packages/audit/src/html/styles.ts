@@ -83,6 +83,8 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation M
 .bar .fill { fill: var(--clean); }
 .bar.robust .fill { fill: var(--tone, var(--ink-soft)); }
 .bar .whisker { fill: var(--ink); }
+.bar .certified { fill: var(--good); } .bar .undecided, .bar .between { fill: var(--ink-faint); } .bar .between { fill-opacity: .4; }
+.brackets .bar { min-width: 220px; height: 12px; }
 
 .notices { list-style: none; margin: 0 0 14px; padding: 0; display: grid; gap: 14px; }
 .notice { border-radius: 10px; padding: 16px 20px 12px; }

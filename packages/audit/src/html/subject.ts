@@ -1,5 +1,6 @@
 import type { AttackReport, CheckReport, ClassRow, SubjectReport } from "../report.ts";
 import { NORMS, percent, strongestAttack, threat, verdictOf } from "../verdict.ts";
+import { bracketTable } from "./bracket.ts";
 import { accuracyChart, type Curve, distanceChart } from "./charts.ts";
 import { hasCurve } from "./comparison.ts";
 import { bar, counted, duration, proportion, short, whole } from "./figures.ts";
@@ -20,6 +21,7 @@ export function subjectSection(subject: SubjectReport, index: number, galleryBud
 ${attackTable(subject, id)}
 <div class="charts">${attacksChart(subject, index)}${smallestChart(subject, index)}</div>
 ${curveTable(subject)}
+${bracketTable(subject, id)}
 ${gallery(subject, galleryBudget)}
 ${classTable(subject.perClass, id, seriesClass(index))}
 ${scanned(subject)}
