@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKey, openLog, type Signer, signerFromFile } from "@casemate/evidence";
-import { scanPaths } from "@casemate/scan";
 import { type Location, type Migration, openStore } from "@casemate/store";
 import { openPolicies } from "./access/policies.ts";
 import { createEnvironments } from "./environments/environments.ts";
@@ -43,7 +42,7 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     folder,
     origin = "casemate.local/log",
     failed,
-    scan = scannerBy(scanPaths),
+    scan = scanLazily,
     now = Date.now,
     randomBytes: draw = randomBytes,
   } = options;
@@ -79,6 +78,10 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
     throw error;
   }
 }
+
+/** The scanner is loaded with the first version: a server that starts has no use for it yet. */
+const scanLazily: Registry["scan"] = async (folder) =>
+  await scannerBy((await import("@casemate/scan")).scanPaths)(folder);
 
 /** A key of the registry's own, made at the first need. */
 async function keyIn(folder: string, name: string): Promise<Signer> {

@@ -203,6 +203,16 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
     );
     const denied = body.items.filter(({ outcome }: { outcome: string }) => outcome === "denied");
     expect(denied.map(({ action }: { action: string }) => action)).toContain("promotion:approve");
+    const address = await server.registry.store.rows
+      .selectFrom("event_addresses")
+      .selectAll()
+      .where("sequence", "=", denied[0].sequence)
+      .executeTakeFirstOrThrow();
+    expect(address.address).toBe("127.0.0.1");
+    expect(denied[0].actor.from).toBe(
+      createHash("sha256").update(Buffer.from(address.salt, "hex")).update("127.0.0.1").digest("hex"),
+    );
+    expect(JSON.stringify(body)).not.toContain("127.0.0.1");
     const { sequence } = denied[0];
     const { body: proof } = await call("aud", "GET", `/events/${sequence}/proof`);
     expect(verifyProof(proof.proof, Buffer.from(proof.event), parseNoteKey(proof.key)).index).toBe(sequence);

@@ -55,13 +55,15 @@ async function serve(
   const store = postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } };
   const registry = await openRegistry({ folder, failed, ...store, ...(origin === undefined ? {} : { origin }) });
   try {
-    const admin = await createFirstAdmin(registry);
-    const server = await createServer(registry, {
-      version,
-      hosts: hostName.map((name) => name.toLowerCase()),
-      ...(oidc === undefined ? {} : { oidc }),
-      failed,
-    });
+    const [admin, server] = await Promise.all([
+      createFirstAdmin(registry),
+      createServer(registry, {
+        version,
+        hosts: hostName.map((name) => name.toLowerCase()),
+        ...(oidc === undefined ? {} : { oidc }),
+        failed,
+      }),
+    ]);
     try {
       const url = await server.app.listen({ host, port }).catch((cause) => {
         throw new RegistryError(

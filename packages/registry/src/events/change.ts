@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { canonicalJson } from "@casemate/evidence";
 import { sql, type Transaction } from "kysely";
 import type { Principal } from "../access/principal.ts";
@@ -36,20 +37,29 @@ const MAXIMUM_ENTRY = 65_535;
  * the other, so that the numbers of events have no gaps. `work` may run more than once.
  */
 export async function change<T>(
-  { store, log, now }: Registry,
+  { store, log, now, randomBytes }: Registry,
   actor: Principal,
   work: (change: Change) => Promise<T>,
 ): Promise<T> {
   const result = await store.write(async (rows) => {
     // before the transaction's snapshot is taken, so that one waits for the other instead of failing
     if (store.dialect === "postgres") await sql`lock table events in share row exclusive mode`.execute(rows);
-    return await work({ rows, record: (event) => append(rows, actor, event, now()) });
+    return await work({ rows, record: (event) => append(rows, actor, event, { at: now(), salt: randomBytes(16) }) });
   });
   log.wake();
   return result;
 }
 
-async function append(rows: Transaction<Tables>, actor: Principal, fields: EventFields, at: number): Promise<number> {
+/**
+ * The log cannot forget, so it names people by their account's id and says where they asked from by a salted digest; address and salt are
+ * kept beside it, where they can be erased.
+ */
+async function append(
+  rows: Transaction<Tables>,
+  actor: Principal,
+  fields: EventFields,
+  { at, salt }: { readonly at: number; readonly salt: Buffer },
+): Promise<number> {
   const { action, resource, outcome = "done", before, after, reason, details } = fields;
   const last = await rows
     .selectFrom("events")
@@ -63,11 +73,10 @@ async function append(rows: Transaction<Tables>, actor: Principal, fields: Event
     tenant: actor.tenant,
     actor: {
       id: actor.id,
-      name: actor.name,
       kind: actor.kind,
       method: actor.method,
       credential: actor.credential,
-      address: actor.address,
+      from: createHash("sha256").update(salt).update(actor.address).digest("hex"),
     },
     action,
     resource,
@@ -82,6 +91,10 @@ async function append(rows: Transaction<Tables>, actor: Principal, fields: Event
   await rows
     .insertInto("events")
     .values({ sequence, tenant: actor.tenant, at, actor: actor.id, action, resource, entry })
+    .execute();
+  await rows
+    .insertInto("event_addresses")
+    .values({ sequence, tenant: actor.tenant, address: actor.address, salt: salt.toString("hex") })
     .execute();
   await enqueue(rows, { tenant: actor.tenant, sequence, action, entry, at });
   return sequence;

@@ -220,6 +220,13 @@ const tables = [
     entry text not null,
     primary key (sequence)
   )`,
+  `create table event_addresses (
+    sequence bigint not null,
+    tenant text not null,
+    address text not null,
+    salt text not null,
+    primary key (sequence)
+  )`,
   "create index events_by_action on events (tenant, action)",
   "create index events_by_resource on events (tenant, resource)",
   `create table idempotent_requests (

@@ -24,6 +24,7 @@ export interface Tables extends MlflowTables {
   approvals: Approval;
   releases: Release;
   events: Event;
+  event_addresses: EventAddress;
   idempotent_requests: IdempotentRequest;
   webhooks: Webhook;
   webhook_deliveries: WebhookDelivery;
@@ -272,6 +273,15 @@ interface Event {
   resource: string;
   /** The canonical JSON (RFC 8785) that is logged. */
   entry: string;
+}
+
+/** Where the request of an event came from; what the log has of it is SHA-256(salt ‖ address). May be erased. */
+interface EventAddress {
+  sequence: number;
+  tenant: string;
+  address: string;
+  /** In hex. */
+  salt: string;
 }
 
 interface IdempotentRequest {
