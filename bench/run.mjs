@@ -14,6 +14,7 @@ const all = [
   "training",
   "scan",
   "sign",
+  "mlflow",
   "registry",
 ];
 const named = process.argv.slice(2);

@@ -31,25 +31,47 @@ export async function describeVersions({ store: { rows } }: Registry, tenant: st
   const aliases = new Map<string, string[]>();
   const stageOf = new Map<string, Stage>();
   for (let start = 0; start < versions.length; start += CHUNK) {
-    const among = within(versions.slice(start, start + CHUNK));
+    const among = listed(versions.slice(start, start + CHUNK));
     const [tagRows, aliasRows, archivedRows, releaseRows] = await Promise.all([
-      rows.selectFrom("version_tags").selectAll().where("tenant", "=", tenant).where(among).orderBy("key").execute(),
-      rows.selectFrom("aliases").selectAll().where("tenant", "=", tenant).where(among).orderBy("alias").execute(),
-      rows.selectFrom("archived_versions").selectAll().where("tenant", "=", tenant).where(among).execute(),
       rows
-        .selectFrom("releases")
-        .selectAll()
-        .where("tenant", "=", tenant)
-        .where(among)
-        .orderBy("environment", "desc")
+        .selectFrom(among)
+        .crossJoin("version_tags as t")
+        .selectAll("t")
+        .whereRef("t.model", "=", "w.column1")
+        .whereRef("t.version", "=", "w.column2")
+        .where("t.tenant", "=", tenant)
+        .execute(),
+      rows
+        .selectFrom(among)
+        .crossJoin("aliases as t")
+        .selectAll("t")
+        .whereRef("t.model", "=", "w.column1")
+        .whereRef("t.version", "=", "w.column2")
+        .where("t.tenant", "=", tenant)
+        .execute(),
+      rows
+        .selectFrom(among)
+        .crossJoin("archived_versions as t")
+        .selectAll("t")
+        .whereRef("t.model", "=", "w.column1")
+        .whereRef("t.version", "=", "w.column2")
+        .where("t.tenant", "=", tenant)
+        .execute(),
+      rows
+        .selectFrom(among)
+        .crossJoin("releases as t")
+        .selectAll("t")
+        .whereRef("t.model", "=", "w.column1")
+        .whereRef("t.version", "=", "w.column2")
+        .where("t.tenant", "=", tenant)
         .execute(),
     ]);
     for (const { key, value, ...of } of tagRows) add(tags, keyOf(of), { key, value });
     for (const { alias, ...of } of aliasRows) add(aliases, keyOf(of), alias);
     for (const of of archivedRows) stageOf.set(keyOf(of), "Archived");
-    // staging first, so that production outweighs it
     for (const { environment, ...of } of releaseRows)
-      if (isStage(environment)) stageOf.set(keyOf(of), environment === "production" ? "Production" : "Staging");
+      if (environment === "production") stageOf.set(keyOf(of), "Production");
+      else if (environment === "staging" && stageOf.get(keyOf(of)) !== "Production") stageOf.set(keyOf(of), "Staging");
   }
   return versions.map((row) => {
     const told = tags.get(keyOf(row));
@@ -67,15 +89,11 @@ export async function describeVersions({ store: { rows } }: Registry, tenant: st
       run_link: "", // taken, not kept: a link to elsewhere proves nothing
       status: statuses[row.state],
       ...(row.state_reason === "" ? {} : { status_message: row.state_reason }),
-      ...(told === undefined ? {} : { tags: told }),
-      ...(pointing === undefined ? {} : { aliases: pointing }),
+      ...(told === undefined ? {} : { tags: told.sort((a, b) => (a.key < b.key ? -1 : 1)) }),
+      ...(pointing === undefined ? {} : { aliases: pointing.sort() }),
       ...modelIdOf(row.source),
     };
   });
-}
-
-function isStage(environment: string): boolean {
-  return environment === "staging" || environment === "production";
 }
 
 function modelIdOf(source: string) {
@@ -130,16 +148,16 @@ export async function latestVersions(
   for (let start = 0; start < found.length; start += CHUNK)
     wanted.push(
       ...(await rows
-        .selectFrom("versions")
-        .selectAll()
-        .where("tenant", "=", tenant)
-        .where(within(found.slice(start, start + CHUNK)))
-        .where("state", "!=", "deleted")
-        .orderBy("model")
-        .orderBy("version")
+        .selectFrom(listed(found.slice(start, start + CHUNK)))
+        .crossJoin("versions as t")
+        .selectAll("t")
+        .whereRef("t.model", "=", "w.column1")
+        .whereRef("t.version", "=", "w.column2")
+        .where("t.tenant", "=", tenant)
+        .where("t.state", "!=", "deleted")
         .execute()),
     );
-  return wanted;
+  return wanted.sort((a, b) => a.version - b.version);
 }
 
 /** MLflow's RegisteredModel for each row. */
@@ -187,9 +205,13 @@ export async function describeModels(registry: Registry, tenant: string, models:
   });
 }
 
-function within(versions: readonly Key[]): RawBuilder<boolean> {
-  const pairs = versions.map(({ model, version }) => sql`(${model}, cast(${version} as bigint))`);
-  return sql<boolean>`(model, version) in (values ${sql.join(pairs)})`;
+/**
+ * Versions as a table, each of which is one look into the index of another: after CROSS JOIN, SQLite goes through this one first. What
+ * is found is sorted here, since for an ORDER BY it may read a whole index instead.
+ */
+function listed(versions: readonly Key[]) {
+  const pairs = versions.map(({ model, version }) => sql`(cast(${model} as text), cast(${version} as bigint))`);
+  return sql<{ column1: string; column2: number }>`(values ${sql.join(pairs)})`.as("w");
 }
 
 function keyOf({ model, version }: Key): string {

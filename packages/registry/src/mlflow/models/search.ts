@@ -34,7 +34,7 @@ export async function searchModels(registry: Registry, principal: Principal, ask
     .where(({ eb, or }) => or(patterns.map((pattern) => matching(eb, "m.name", pattern))));
   const clauses = parseFilter(filter, modelSearch);
   for (const clause of clauses.some(({ key }) => key === PROMPT) ? clauses : [...clauses, isNoPrompt])
-    query = query.where(conditionOf(clause, modelSearch, dialect));
+    query = query.where(conditionOf(clause, modelSearch, { dialect, tenant: principal.tenant }));
   for (const each of orderings.flatMap((ordering) => orderOf(ordering, modelSearch))) query = query.orderBy(each);
   const found = await query
     .orderBy("m.name")
@@ -59,7 +59,7 @@ export async function searchVersions(registry: Registry, principal: Principal, a
     .where("v.state", "!=", "deleted")
     .where(({ eb, or }) => or(patterns.map((pattern) => matching(eb, "v.model", pattern))));
   for (const clause of parseFilter(filter, versionSearch))
-    query = query.where(conditionOf(clause, versionSearch, dialect));
+    query = query.where(conditionOf(clause, versionSearch, { dialect, tenant: principal.tenant }));
   for (const each of orderings.flatMap((ordering) => orderOf(ordering, versionSearch))) query = query.orderBy(each);
   const found = await query
     .orderBy("v.model")

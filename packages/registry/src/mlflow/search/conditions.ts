@@ -9,6 +9,12 @@ export interface Entries {
   readonly from: RawBuilder<unknown>;
   /** The column of values; by key, for tables whose columns are the keys. */
   readonly value: RawBuilder<unknown> | Readonly<Record<string, RawBuilder<unknown>>>;
+  /** Where the table is found by key: what rows of it belong to, there and in the one that is searched. */
+  readonly byKey?: {
+    readonly table: string;
+    readonly owner: RawBuilder<unknown>;
+    readonly searched: RawBuilder<unknown>;
+  };
   /** Keys whose absence is as good as 'false'. */
   readonly falseUnlessSet?: readonly string[];
 }
@@ -20,13 +26,21 @@ export interface Searched extends Grammar {
 }
 
 /** What a row must fulfil for a clause. */
-export function conditionOf(clause: Clause, searched: Searched, dialect: Dialect): RawBuilder<SqlBool> {
+export function conditionOf(
+  clause: Clause,
+  searched: Searched,
+  { dialect, tenant }: { readonly dialect: Dialect; readonly tenant: string },
+): RawBuilder<SqlBool> {
   const { entity, key, operator, value } = clause;
   if (entity === "attribute") return compare(searched.columns[key]!, clause, dialect);
-  const { from, value: column, falseUnlessSet = [] } = searched.entries[entity]!;
+  const { from, value: column, byKey, falseUnlessSet = [] } = searched.entries[entity]!;
   if (entity === "dataset")
     return sql`exists (select 1 ${from} and ${compare((column as Record<string, RawBuilder<unknown>>)[key]!, clause, dialect)})`;
-  const matches = sql<SqlBool>`exists (select 1 ${from} and t.key = ${key} and ${compare(column as RawBuilder<unknown>, clause, dialect)})`;
+  const fits = sql`t.key = ${key} and ${compare(column as RawBuilder<unknown>, clause, dialect)}`;
+  const matches =
+    byKey === undefined
+      ? sql<SqlBool>`exists (select 1 ${from} and ${fits})`
+      : sql<SqlBool>`${byKey.searched} in (select ${byKey.owner} from ${sql.table(byKey.table)} as t where t.tenant = ${tenant} and ${fits})`;
   const isFalse = (operator === "!=" && value === "true") || (operator === "=" && value === "false");
   return falseUnlessSet.includes(key) && isFalse
     ? sql`(${matches} or not exists (select 1 ${from} and t.key = ${key}))`

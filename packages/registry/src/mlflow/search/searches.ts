@@ -76,7 +76,12 @@ export const modelSearch: Searched = {
     last_updated_timestamp: sql.ref("m.updated_at"),
   },
   entries: {
-    tag: { from: sql`from model_tags as t where t.tenant = m.tenant and t.model = m.name`, value, falseUnlessSet },
+    tag: {
+      from: sql`from model_tags as t where t.tenant = m.tenant and t.model = m.name`,
+      value,
+      falseUnlessSet,
+      byKey: { table: "model_tags", owner: sql.ref("t.model"), searched: sql.ref("m.name") },
+    },
   },
 };
 
@@ -106,6 +111,7 @@ export const versionSearch: Searched = {
       from: sql`from version_tags as t where t.tenant = v.tenant and t.model = v.model and t.version = v.version`,
       value,
       falseUnlessSet,
+      byKey: { table: "version_tags", owner: sql`t.model, t.version`, searched: sql`(v.model, v.version)` },
     },
   },
 };

@@ -198,7 +198,7 @@ export async function searchExperiments(
   const { rows, dialect } = registry.store;
   const offset = offsetOf(page_token);
   const conditions = parseFilter(filter, experimentSearch).map((clause) =>
-    conditionOf(clause, experimentSearch, dialect),
+    conditionOf(clause, experimentSearch, { dialect, tenant }),
   );
   const orderings = parseOrderBy(order_by, experimentSearch);
   let query = rows.selectFrom("experiments as e").selectAll("e").where("e.tenant", "=", tenant);

@@ -141,7 +141,7 @@ export async function searchLoggedModels(
     .where("l.tenant", "=", tenant)
     .where("l.experiment", "in", experiment_ids)
     .where("l.deleted_at", "is", null);
-  for (const clause of clauses) query = query.where(conditionOf(clause, searched, dialect));
+  for (const clause of clauses) query = query.where(conditionOf(clause, searched, { dialect, tenant }));
   if (datasets.length > 0 && !clauses.some(({ entity }) => entity === "metric"))
     query = query.where(sql<boolean>`exists (select 1 ${searched.entries.metric!.from})`);
   for (const each of orderings.flatMap((ordering) => orderOf(ordering, searched))) query = query.orderBy(each);

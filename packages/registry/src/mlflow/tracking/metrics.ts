@@ -1,4 +1,4 @@
-import { digestOf } from "@casemate/evidence";
+import { createHash } from "node:crypto";
 import type { Dialect } from "@casemate/store";
 import { CompiledQuery, type Selectable } from "kysely";
 import type { Principal } from "../../access/principal.ts";
@@ -28,7 +28,7 @@ export interface Batch {
   readonly tags?: readonly Entry[];
 }
 
-type MetricRow = Selectable<MlflowTables["metrics"]>;
+type MetricRow = Omit<Selectable<MlflowTables["metrics"]>, "tenant" | "run">;
 
 /**
  * Adds metrics, parameters and tags to a run, all or none. A metric that is there already is not there twice. Throws INVALID for a
@@ -39,7 +39,7 @@ export async function logBatch(registry: Registry, principal: Principal, run: Ru
   const { metrics = [], params = [], tags = [] } = batch;
   if (metrics.length + params.length + tags.length === 0) return;
   const owner = { tenant: run.tenant, run: run.id };
-  const after = digestOf({ metrics, params, tags });
+  const after = createHash("sha256").update(JSON.stringify({ metrics, params, tags })).digest("hex");
   const { dialect } = registry.store;
   await change(registry, principal, async ({ rows, record }) => {
     await insertParams(rows, run, params);
@@ -101,17 +101,18 @@ async function insertMetrics(
   owner: { readonly tenant: string; readonly run: string },
   metrics: readonly GivenMetric[],
 ): Promise<void> {
-  const all = metrics.map((metric): MetricRow => ({ ...owner, ...rowOf(metric) }));
+  const all = metrics.map(rowOf);
   const latest = new Map<string, MetricRow>();
   for (const row of all) {
     const other = latest.get(row.key);
     if (other === undefined || isLater(row, other)) latest.set(row.key, row);
   }
-  await rows.executeQuery(insertion(dialect, "metrics", all, "do nothing"));
+  await rows.executeQuery(insertion(dialect, "metrics", owner, all, "do nothing"));
   await rows.executeQuery(
     insertion(
       dialect,
       "latest_metrics",
+      owner,
       [...latest.values()],
       `(tenant, run, key) do update
       set step = excluded.step, at = excluded.at, value = excluded.value, is_nan = excluded.is_nan
@@ -135,27 +136,34 @@ async function insertMetrics(
     .execute();
 }
 
-const columns = ["tenant", "run", "key", "step", "at", "value", "is_nan"] as const;
+const columns = { key: "text", step: "bigint", at: "bigint", value: "double precision", is_nan: "bigint" } as const;
+const names = Object.keys(columns) as readonly (keyof typeof columns)[];
 
 /** An INSERT of a thousand rows is text and parameters; building it of a node for each value would take longer than the database does. */
 function insertion(
   dialect: Dialect,
   table: "metrics" | "latest_metrics",
+  { tenant, run }: { readonly tenant: string; readonly run: string },
   rows: readonly MetricRow[],
   onConflict: string,
 ): CompiledQuery {
-  const parameters = rows.flatMap((row) => columns.map((column) => row[column]));
   const placeholder = (index: number) => (dialect === "sqlite" ? "?" : `$${index + 1}`);
-  const tuples = rows.map(
-    (_, index) => `(${columns.map((_name, offset) => placeholder(index * columns.length + offset)).join(",")})`,
-  );
+  const tuples = rows.map((_, row) => {
+    const own = names.map((name, offset) => {
+      const given = placeholder(2 + row * names.length + offset);
+      return dialect === "postgres" && row === 0 ? `cast(${given} as ${columns[name]})` : given;
+    });
+    return `(${own.join(",")})`;
+  });
+  const selected = [placeholder(0), placeholder(1), ...names.map((_, index) => `column${index + 1}`)];
   return CompiledQuery.raw(
-    `insert into ${table} (${columns.join(", ")}) values ${tuples.join(",")} on conflict ${onConflict}`,
-    parameters,
+    `insert into ${table} (tenant, run, ${names.join(", ")})
+    select ${selected.join(", ")} from (values ${tuples.join(",")}) as given where true on conflict ${onConflict}`,
+    [tenant, run, ...rows.flatMap((row) => names.map((name) => row[name]))],
   );
 }
 
-function rowOf({ key, value, timestamp, step = 0 }: GivenMetric): Omit<MetricRow, "tenant" | "run"> {
+function rowOf({ key, value, timestamp, step = 0 }: GivenMetric): MetricRow {
   const number = Number(value);
   const isNan = Number.isNaN(number);
   const kept = isNan ? 0 : Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, number));

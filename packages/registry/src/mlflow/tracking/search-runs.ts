@@ -25,7 +25,9 @@ export async function searchRuns(
   const { experiment_ids, filter = "", order_by = [], run_view_type = "ACTIVE_ONLY", max_results = 1000 } = asked;
   const { rows, dialect } = registry.store;
   const offset = offsetOf(asked.page_token);
-  const conditions = parseFilter(filter, runSearch).map((clause) => conditionOf(clause, runSearch, dialect));
+  const conditions = parseFilter(filter, runSearch).map((clause) =>
+    conditionOf(clause, runSearch, { dialect, tenant }),
+  );
   const orderings = parseOrderBy(order_by, runSearch);
   if (experiment_ids.length === 0) return {};
   let query = rows
