@@ -27,6 +27,7 @@ export type { ArchitectureName, NewNetwork } from "./new-network.ts";
 export type { AuditOptions, SubjectSpec } from "./options.ts";
 export { renderHtml, type WrittenReports, writeReports } from "./output.ts";
 export { auditInChild, type ChildOptions } from "./parent/audit-in-child.ts";
+export { type PatchEvent, type PatchOptions, type PatchReport, patchCertificates } from "./patch-certificates.ts";
 export { plannedRows } from "./plan.ts";
 export { type ProbeEvent, type ProbeOptions, probe } from "./probe.ts";
 export type { ProbedAttack, ProbeReport } from "./probe-report.ts";
