@@ -54,7 +54,7 @@ export function routesOf(
     ...logRoutes,
     ...eventRoutes,
     ...webhookRoutes({ allowPrivate }),
-    ...mlflowRoutes(admissions),
+    ...mlflowRoutes(admissions, { allowPrivate }),
   ];
 }
 

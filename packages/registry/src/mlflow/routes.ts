@@ -9,9 +9,13 @@ import { experimentRoutes } from "./tracking/experiment-routes.ts";
 import { loggedModelRoutes } from "./tracking/logged-model-routes.ts";
 import { metricRoutes } from "./tracking/metric-routes.ts";
 import { runRoutes } from "./tracking/run-routes.ts";
+import { mlflowWebhookRoutes } from "./webhooks/webhook-routes.ts";
 
 /** MLflow's REST API, version 2.0 with the additions that clients 3.x call. */
-export function mlflowRoutes(admissions: Pick<Admissions, "wake">): readonly Route[] {
+export function mlflowRoutes(
+  admissions: Pick<Admissions, "wake">,
+  { allowPrivate }: { readonly allowPrivate: boolean },
+): readonly Route[] {
   const routes = [
     ...experimentRoutes,
     ...runRoutes,
@@ -21,6 +25,7 @@ export function mlflowRoutes(admissions: Pick<Admissions, "wake">): readonly Rou
     ...registeredModelRoutes,
     ...aliasRoutes,
     ...modelVersionRoutes(() => admissions.wake()),
+    ...mlflowWebhookRoutes({ allowPrivate }),
   ];
   return [
     ...["/api/2.0", "/ajax-api/2.0"].flatMap((prefix) =>

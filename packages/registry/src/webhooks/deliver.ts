@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { isMlflowEvent } from "../mlflow/webhooks/payload.ts";
 import type { Registry } from "../registry.ts";
 import { addressOf, checkWebhookUrl } from "./address.ts";
 
@@ -42,7 +43,7 @@ export function openDeliveries(
       const due = await registry.store.rows
         .selectFrom("webhook_deliveries as d")
         .innerJoin("webhooks as w", (join) => join.onRef("w.tenant", "=", "d.tenant").onRef("w.id", "=", "d.webhook"))
-        .select(["d.tenant", "d.id", "d.attempts", "d.body", "w.url", "w.secret"])
+        .select(["d.tenant", "d.id", "d.attempts", "d.body", "w.url", "w.secret", "w.events"])
         .where("d.done_at", "is", null)
         .where("d.next_at", "<=", registry.now())
         .where("w.active", "=", 1)
@@ -61,6 +62,7 @@ export function openDeliveries(
     body,
     url,
     secret,
+    events,
   }: {
     tenant: string;
     id: string;
@@ -68,15 +70,9 @@ export function openDeliveries(
     body: string;
     url: string;
     secret: string;
+    events: string;
   }): Promise<void> {
-    const timestamp = String(Math.floor(registry.now() / 1000));
-    const signature = createHmac("sha256", secret).update(`${id}.${timestamp}.${body}`).digest("base64");
-    const status = await post(
-      url,
-      body,
-      { "x-casemate-delivery-id": id, "x-casemate-timestamp": timestamp, "x-casemate-signature": `v1,${signature}` },
-      allowPrivate,
-    );
+    const status = await sendOnce({ url, secret, events }, { id, body, now: registry.now(), allowPrivate });
     const isDone = /^2\d\d$/.test(status) || attempts + 1 === ATTEMPTS;
     const wait = firstWait * 2 ** attempts;
     await registry.store.write((rows) =>
@@ -126,6 +122,27 @@ export function openDeliveries(
       await running;
     },
   };
+}
+
+/** Sends a signed body once: the status, or the reason why there is none. Webhooks of MLflow's clients get MLflow's headers. */
+export async function sendOnce(
+  { url, secret, events }: { readonly url: string; readonly secret: string; readonly events: string },
+  {
+    id,
+    body,
+    now,
+    allowPrivate,
+  }: { readonly id: string; readonly body: string; readonly now: number; readonly allowPrivate: boolean },
+): Promise<string> {
+  const timestamp = String(Math.floor(now / 1000));
+  const signature = createHmac("sha256", secret).update(`${id}.${timestamp}.${body}`).digest("base64");
+  const from = JSON.parse(events).some(isMlflowEvent) ? "x-mlflow" : "x-casemate";
+  return await post(
+    url,
+    body,
+    { [`${from}-delivery-id`]: id, [`${from}-timestamp`]: timestamp, [`${from}-signature`]: `v1,${signature}` },
+    allowPrivate,
+  );
 }
 
 /** One attempt: the status, or the reason why there is none. Answers are not read. */

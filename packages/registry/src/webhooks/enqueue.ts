@@ -1,4 +1,5 @@
 import type { Transaction } from "kysely";
+import { mlflowBodyOf } from "../mlflow/webhooks/payload.ts";
 import type { Tables } from "../tables/tables.ts";
 
 /** Puts an event into the queue of every webhook that wants it, in the event's own transaction. */
@@ -26,7 +27,9 @@ export async function enqueue(
     .execute();
   for (const { id, events } of webhooks) {
     const wanted: readonly string[] = JSON.parse(events);
-    if (!wanted.includes("*") && !wanted.includes(action)) continue;
+    const isWanted = wanted.includes("*") || wanted.includes(action);
+    const body = isWanted ? entry : await mlflowBodyOf(rows, tenant, entry, wanted);
+    if (body === undefined) continue;
     await rows
       .insertInto("webhook_deliveries")
       .values({
@@ -38,7 +41,7 @@ export async function enqueue(
         next_at: at,
         done_at: null,
         last_status: "",
-        body: entry,
+        body,
       })
       .execute();
   }
