@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ajv } from "ajv";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { main } from "../packages/casemate/src/main.ts";
 import { casemate, digits, type Ended, iris, root, start } from "./casemate.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "casemate-command-"));
@@ -44,8 +45,33 @@ describe("help", () => {
     [["log", "show", "--help"]],
     [["log", "verify", "--help"]],
     [["log", "witness", "--help"]],
+    ...[
+      "detect",
+      "patches",
+      "wrap",
+      "serve",
+      "login",
+      "environment",
+      "register",
+      "promote",
+      "approve",
+      "release",
+      "revoke",
+      "pull",
+      "backup",
+      "restore",
+    ].map((name) => [[name, "--help"]]),
+    [["user", "add", "--help"]],
   ])("%j", async (args) => {
-    const { code, stdout, stderr } = await casemate(args);
+    // within this process: the real command is started by every other test
+    const written = { stdout: "", stderr: "" };
+    const into = (name: keyof typeof written) => ({
+      write: (text: string) => {
+        written[name] += text;
+      },
+    });
+    const code = await main(args, { stdout: into("stdout"), stderr: into("stderr"), env: {} });
+    const { stdout, stderr } = written;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("Examples:");
     expect(stdout).toMatchSnapshot();
