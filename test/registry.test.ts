@@ -12,7 +12,7 @@ const bin = join(root, "packages/casemate/bin/casemate.mjs");
 /** The first block of shell commands below a heading. */
 function blockBelow(heading: string): string {
   const text = readFileSync(join(root, "README.md"), "utf8");
-  return /^```sh\n(.*?)^```/ms.exec(text.slice(text.indexOf(heading)))![1]!;
+  return /^```bash\n(.*?)^```/ms.exec(text.slice(text.indexOf(heading)))![1]!;
 }
 
 test("the ten lines of the README sign, register, measure, gate, approve, promote and verify a model", {
