@@ -16,7 +16,7 @@ export { addEvidence, type EvidenceView, listEvidence } from "./evidence/evidenc
 export { type AppOptions, authorize, createApp, type ErrorShape } from "./http/app.ts";
 export { type Authenticate, anonymous, type Credentials } from "./http/authenticate.ts";
 export { type Access, type Call, type Reply, type Route, type RouteSchema, route } from "./http/route.ts";
-export { authenticate } from "./identity/authenticate.ts";
+export { openAuthentication } from "./identity/authenticate.ts";
 export { createFirstAdmin, localPrincipal } from "./identity/first-admin.ts";
 export { createToken } from "./identity/tokens.ts";
 export { createUser, grantRole } from "./identity/users.ts";

@@ -2,7 +2,7 @@ import type { FastifyInstance } from "fastify";
 import { type Admissions, openAdmissions } from "./evidence/admissions.ts";
 import { createApp, type ErrorShape } from "./http/app.ts";
 import type { Route } from "./http/route.ts";
-import { authenticate } from "./identity/authenticate.ts";
+import { openAuthentication } from "./identity/authenticate.ts";
 import { type OidcSignIn, openOidc } from "./identity/oidc.ts";
 import { mlflowErrors } from "./mlflow/error-shape.ts";
 import { mlflowRoutes } from "./mlflow/routes.ts";
@@ -80,7 +80,7 @@ export async function createServer(
       allowPrivate,
       ...(oidc === undefined ? {} : { oidc: openOidc(registry, oidc, environment) }),
     }),
-    authenticate,
+    authenticate: openAuthentication(registry),
     shapes,
     hosts,
     version,

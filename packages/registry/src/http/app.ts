@@ -8,7 +8,7 @@ import type { Registry } from "../registry.ts";
 import { type Authenticate, anonymous } from "./authenticate.ts";
 import { answerOnce } from "./idempotency.ts";
 import { problemOf } from "./problem.ts";
-import type { Call, Reply, Route } from "./route.ts";
+import { type Call, type Reply, type Route, route } from "./route.ts";
 
 /** How errors of some routes are answered instead of problem+json: MLflow's clients want their own shape. */
 export interface ErrorShape {
@@ -62,6 +62,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     reply.headers(securityHeaders);
     checkHost(request, hosts);
   });
+  app.addHook("onRoute", ({ method, url, config }) => {
+    if ((config as { readonly access?: unknown } | undefined)?.access === undefined)
+      throw new RegistryError("INVALID", `${method} ${url} does not say who may call it`);
+  });
   app.setErrorHandler(async (error, request, reply) => {
     const shape = shapes.find(({ prefixes }) => prefixes.some((prefix) => request.url.startsWith(prefix)));
     const { status, body } = shape?.answer(error) ?? problemAnswer(error);
@@ -75,17 +79,28 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.setNotFoundHandler((request) => {
     throw new RegistryError("NOT_FOUND", `there is no ${request.method} ${request.url.split("?")[0]}`);
   });
-  app.get("/api/v1/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
-  for (const route of routes) if (!takesBytes(route)) mount(app, route, options, closing.signal);
+  mount(app, description(app), options, closing.signal);
+  for (const each of routes) if (!takesBytes(each)) mount(app, each, options, closing.signal);
   await app.register(async (bytes) => {
     bytes.removeAllContentTypeParsers(); // a file is its bytes, whatever its type says
     bytes.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-    for (const route of routes) if (takesBytes(route)) mount(bytes, route, options, closing.signal);
+    for (const each of routes) if (takesBytes(each)) mount(bytes, each, options, closing.signal);
   });
   await app.ready();
   return app;
+}
+
+function description(app: FastifyInstance): Route {
+  return route({
+    method: "GET",
+    path: "/api/v1/openapi.json",
+    summary: "This interface, as OpenAPI 3.1",
+    access: { type: "public", reason: "the same for every server" },
+    schema: {},
+    handle: async () => ({ body: app.swagger() }),
+  });
 }
 
 /** Whether a route reads the body as a stream. */
@@ -94,35 +109,38 @@ function takesBytes({ method, schema }: Route): boolean {
 }
 
 function mount(app: FastifyInstance, route: Route, { registry, authenticate }: AppOptions, closing: AbortSignal): void {
-  const { method, path, summary, access, schema, bodyLimit } = route;
-  if (access === undefined) throw new RegistryError("INVALID", `${method} ${path} does not say who may call it`);
+  const { method, path, summary, access, schema, bodyLimit, hasSecret = false } = route;
+  const callers = new WeakMap<FastifyRequest, Principal>();
   app.route({
     method,
     url: path,
     ...(bodyLimit === undefined ? {} : { bodyLimit }),
+    config: { access },
     schema: {
       summary,
+      ...(access?.type === "public" ? { security: [] } : {}),
       ...(schema.params === undefined ? {} : { params: schema.params }),
       ...(schema.query === undefined ? {} : { querystring: schema.query }),
       ...(schema.body === undefined ? {} : { body: schema.body }),
       ...(schema.answer === undefined ? {} : { response: { "2xx": schema.answer } }),
     },
-    handler: async (request, reply) => {
-      const known = await authenticate(registry, { method, headers: request.headers, address: request.ip });
-      const principal = known ?? anonymous(request.ip);
-      if (access.type !== "public" && known === undefined)
+    // before the body is read: strangers send none
+    onRequest: async (request) => {
+      if (access.type === "public") return;
+      const principal = await authenticate(registry, { method, headers: request.headers, address: request.ip });
+      if (principal === undefined)
         throw new RegistryError("UNAUTHENTICATED", "a token or a session is needed: Authorization: Bearer …");
+      callers.set(request, principal);
+    },
+    handler: async (request, reply) => {
+      const principal = callers.get(request) ?? anonymous(request.ip);
       const call = callOf(request, registry, principal, closing);
       if (access.type === "action") await call.authorize(access.action, await access.resource(call));
       const key = request.headers["idempotency-key"];
       const answer = () => route.handle(call);
-      if (method === "GET" || key === undefined || known === undefined) return await send(reply, await answer());
-      const keyed = {
-        key: String(key),
-        method,
-        url: request.url,
-        body: schema.body === undefined ? null : request.body,
-      };
+      if (method === "GET" || key === undefined || access.type === "public" || takesBytes(route))
+        return await send(reply, await answer());
+      const keyed = { key: String(key), method, url: request.url, body: request.body, isSecret: hasSecret };
       return await send(reply, await answerOnce(registry, principal, keyed, answer));
     },
   });

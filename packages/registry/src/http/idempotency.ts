@@ -10,16 +10,20 @@ export interface KeyedRequest {
   readonly method: string;
   readonly url: string;
   readonly body: unknown;
+  /** Whether the answer may not be kept. */
+  readonly isSecret: boolean;
 }
 
 /** How long an answer is kept, and how long a request may be under way before it counts as lost. */
 const LIFETIME = 24 * 60 * 60 * 1000;
 const LONGEST_RUN = 10 * 60 * 1000;
 const RUNNING = 0;
+const NOT_KEPT = "";
 
 /**
  * Answers a request once: the same request with the same key gets the same answer again, without being done again. Throws INVALID for
- * the key of another request, and CONFLICT while the first is under way. What failed may be tried again.
+ * what is no key, and CONFLICT for the key of another request, while the first is under way, and where its answer was not kept. What failed
+ * may be tried again.
  */
 export async function answerOnce(
   registry: Registry,
@@ -28,7 +32,7 @@ export async function answerOnce(
   answer: () => Promise<Reply>,
 ): Promise<Reply> {
   const { tenant, id: actor } = principal;
-  const { key, method, url, body } = request;
+  const { key, method, url, body, isSecret } = request;
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
     throw new RegistryError("INVALID", "Idempotency-Key: expected 1 to 255 visible ASCII characters");
   const digest = createHash("sha256")
@@ -44,7 +48,7 @@ export async function answerOnce(
       .where("key", "=", key);
   try {
     const reply = await answer();
-    const kept = JSON.stringify({ headers: reply.headers ?? {}, body: reply.body });
+    const kept = isSecret ? NOT_KEPT : JSON.stringify({ headers: reply.headers ?? {}, body: reply.body });
     await registry.store.write((rows) =>
       own(rows)
         .set({ status: reply.status ?? (reply.body === undefined ? 204 : 200), body: kept })
@@ -99,9 +103,11 @@ async function begin(
         .execute();
       return undefined;
     }
-    if (row.request !== digest) throw new RegistryError("INVALID", "Idempotency-Key: it was used for another request");
+    if (row.request !== digest) throw new RegistryError("CONFLICT", "Idempotency-Key: it was used for another request");
     if (row.status === RUNNING)
       throw new RegistryError("CONFLICT", "the first request with this Idempotency-Key is under way");
+    if (row.body === NOT_KEPT)
+      throw new RegistryError("CONFLICT", "it was done; the answer held a secret that is shown only once");
     const { headers, body } = JSON.parse(row.body);
     return {
       status: row.status,

@@ -65,6 +65,8 @@ export interface Route<S extends RouteSchema = RouteSchema> {
   readonly schema: S;
   /** Bytes that the body may have; 1 MiB by default. Streams have no limit of their own. */
   readonly bodyLimit?: number;
+  /** Whether the answer holds a secret that is shown once: it is not kept for its Idempotency-Key. */
+  readonly hasSecret?: boolean;
   handle(call: Call<S>): Promise<Reply>;
 }
 

@@ -3,38 +3,39 @@ import { RegistryError } from "../errors.ts";
 import type { Authenticate } from "../http/authenticate.ts";
 import type { Registry } from "../registry.ts";
 import { principalOf } from "./principal-of.ts";
-import { checkPassword, findSession } from "./sign-in.ts";
+import { rememberPasswords } from "./recent-passwords.ts";
+import { findSession, USE_RESOLUTION } from "./sign-in.ts";
 import { findToken } from "./tokens.ts";
 import type { UserRow } from "./users.ts";
 
 export const SESSION_COOKIE = "casemate_session";
 
-/** How often it is written down that a token was used. */
-const USE_RESOLUTION = 60_000;
-
 /** By token (Bearer, or as the password of Basic), by password (Basic), or by session cookie. */
-export const authenticate: Authenticate = async (registry, { method, headers, address }) => {
-  const [scheme = "", value = ""] = (headers.authorization ?? "").split(" ", 2);
-  if (scheme.toLowerCase() === "bearer") return await byToken(registry, value, address);
-  if (scheme.toLowerCase() === "basic") {
-    const [name = "", ...rest] = Buffer.from(value, "base64").toString("utf8").split(":");
-    const secret = rest.join(":");
-    if (secret.startsWith("cmt_")) return await byToken(registry, secret, address);
-    const user = await checkPassword(registry, { tenant: "default", name, password: secret, address });
-    return await principal(registry, user, { method: "password", credential: "", address });
-  }
-  if (headers.authorization !== undefined)
-    throw new RegistryError("UNAUTHENTICATED", `expected Bearer or Basic, got ${JSON.stringify(scheme.slice(0, 20))}`);
-  const cookie = cookieIn(headers.cookie ?? "", SESSION_COOKIE);
-  if (cookie === undefined) return undefined;
-  const csrf = headers["x-csrf-token"];
-  const session = await findSession(registry, cookie, { method, csrf: typeof csrf === "string" ? csrf : "" });
-  if (session === undefined) return undefined;
-  const user = await findUser(registry, session.tenant, session.user_id);
-  return user === undefined
-    ? undefined
-    : await principal(registry, user, { method: "session", credential: session.hash.slice(0, 12), address });
-};
+export function openAuthentication({ randomBytes }: Pick<Registry, "randomBytes">): Authenticate {
+  const passwords = rememberPasswords(randomBytes(32));
+  return async (registry, { method, headers, address }) => {
+    const [scheme = "", value = ""] = (headers.authorization ?? "").split(" ", 2);
+    if (scheme.toLowerCase() === "bearer") return await byToken(registry, value, address);
+    if (scheme.toLowerCase() === "basic") {
+      const [name = "", ...rest] = Buffer.from(value, "base64").toString("utf8").split(":");
+      const password = rest.join(":");
+      if (password.startsWith("cmt_")) return await byToken(registry, password, address);
+      const user = await passwords.check(registry, { tenant: "default", name, password, address });
+      return await principal(registry, user, { method: "password", credential: "", address });
+    }
+    if (headers.authorization !== undefined)
+      throw new RegistryError("UNAUTHENTICATED", "Authorization: expected Bearer or Basic");
+    const cookie = cookieIn(headers.cookie ?? "", SESSION_COOKIE);
+    if (cookie === undefined) return undefined;
+    const csrf = headers["x-csrf-token"];
+    const session = await findSession(registry, cookie, { method, csrf: typeof csrf === "string" ? csrf : "" });
+    if (session === undefined) return undefined;
+    const user = await findUser(registry, session.tenant, session.user_id);
+    return user === undefined
+      ? undefined
+      : await principal(registry, user, { method: "session", credential: session.hash.slice(0, 12), address });
+  };
+}
 
 async function byToken(registry: Registry, token: string, address: string): Promise<Principal> {
   const row = await findToken(registry, token);
@@ -59,9 +60,10 @@ async function principal(
   user: UserRow,
   proof: Parameters<typeof principalOf>[2],
 ): Promise<Principal> {
-  const found = await principalOf(registry, user, proof);
-  // until the one-time password is changed, its owner is known and may do nothing
-  return user.must_change_password === 1 ? { ...found, grants: [] } : found;
+  // a password for one use lets itself be changed (a public route), and nothing else
+  if (user.must_change_password === 1)
+    throw new RegistryError("FORBIDDEN", "the password must be changed first: POST /api/v1/password");
+  return await principalOf(registry, user, proof);
 }
 
 async function findUser({ store }: Registry, tenant: string, id: string): Promise<UserRow | undefined> {

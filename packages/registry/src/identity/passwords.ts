@@ -3,11 +3,12 @@ import { RegistryError } from "../errors.ts";
 
 /** What one guess costs: 128 · N · r bytes and their time (RFC 7914; parameters of the OWASP Password Storage Cheat Sheet, 2025). */
 const PARAMETERS = { N: 2 ** 17, r: 8, p: 1 } as const;
+const PREFIX = `scrypt$${PARAMETERS.N}$${PARAMETERS.r}$${PARAMETERS.p}$`;
 const MINIMUM_LENGTH = 12;
 const MAXIMUM_LENGTH = 256;
 
-/** A password as it is kept: `scrypt$N$r$p$salt$hash`, the last two in base64. Throws INVALID for one that is too easy to guess. */
-export async function hashPassword(password: string, name: string, salt = randomBytes(16)): Promise<string> {
+/** A password as it is kept. Throws INVALID for one that is too easy to guess. */
+export async function hashPassword(password: string, name: string): Promise<string> {
   const length = [...password].length;
   if (length < MINIMUM_LENGTH || length > MAXIMUM_LENGTH)
     throw new RegistryError(
@@ -19,15 +20,19 @@ export async function hashPassword(password: string, name: string, salt = random
       "INVALID",
       "password: expected one without the account's name and with at least 5 different characters",
     );
-  const { N, r, p } = PARAMETERS;
-  return [
-    "scrypt",
-    N,
-    r,
-    p,
-    salt.toString("base64"),
-    (await derive(password, salt, PARAMETERS)).toString("base64"),
-  ].join("$");
+  return await keepPassword(password);
+}
+
+/** `scrypt$N$r$p$salt$hash`, the last two in base64, of a password that is good enough or was once. */
+export async function keepPassword(password: string): Promise<string> {
+  const salt = randomBytes(16);
+  const hash = await derive(password, salt, PARAMETERS);
+  return `${PREFIX}${salt.toString("base64")}$${hash.toString("base64")}`;
+}
+
+/** Whether a password was kept with other parameters than those of today. */
+export function isKeptOtherwise(kept: string): boolean {
+  return !kept.startsWith(PREFIX);
 }
 
 /** Whether a password is the one that was kept. Where nothing was kept, it takes as long and is false. */
@@ -42,7 +47,7 @@ export async function isPassword(password: string, kept: string | null): Promise
   return timingSafeEqual(derived, expected) && kept !== null;
 }
 
-const NOBODY = `scrypt$${PARAMETERS.N}$8$1$AAAAAAAAAAAAAAAAAAAAAA==$${Buffer.alloc(32).toString("base64")}`;
+const NOBODY = `${PREFIX}AAAAAAAAAAAAAAAAAAAAAA==$${Buffer.alloc(32).toString("base64")}`;
 
 function derive(
   password: string,

@@ -1,14 +1,14 @@
-import { timingSafeEqual } from "node:crypto";
 import type { Selectable } from "kysely";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
-import { keyOf } from "../models/names.ts";
+import { anonymous } from "../http/authenticate.ts";
 import type { Registry } from "../registry.ts";
 import type { Tables } from "../tables/tables.ts";
-import { hashPassword, isPassword } from "./passwords.ts";
+import { beginAttempt, type Guess } from "./attempts.ts";
+import { hashPassword, isKeptOtherwise, isPassword, keepPassword } from "./passwords.ts";
 import { principalOf } from "./principal-of.ts";
-import { hashOf } from "./tokens.ts";
-import type { UserRow } from "./users.ts";
+import { hashOf, isSame } from "./tokens.ts";
+import { findUserByName, type UserRow } from "./users.ts";
 
 /** What a browser gets: the cookie's value, and what it must send with everything that changes something. */
 export interface NewSession {
@@ -19,8 +19,9 @@ export interface NewSession {
 }
 
 const SESSION_LENGTH = 12 * 60 * 60 * 1000;
-const FREE_FAILURES = 5;
-const LONGEST_WAIT = 60 * 60 * 1000;
+const SESSION_IDLE = 60 * 60 * 1000;
+/** How often it is written down that a session or a token was used. */
+export const USE_RESOLUTION = 60_000;
 
 /** Opens a session. Throws UNAUTHENTICATED, the same for every reason, and TOO_MANY_REQUESTS after failures. */
 export async function signIn(
@@ -56,6 +57,7 @@ export async function openSession(registry: Registry, user: UserRow, address: st
           csrf,
           created_at: now,
           expires_at: now + SESSION_LENGTH,
+          last_used_at: now,
         })
         .execute();
       await record({ action: "session:open", resource: `users/${user.id}` });
@@ -64,54 +66,42 @@ export async function openSession(registry: Registry, user: UserRow, address: st
   return { cookie, csrf, expiresAt: now + SESSION_LENGTH, mustChangePassword: user.must_change_password === 1 };
 }
 
-/** The account, if name and password are right. Each failure makes the next answer come later, for the account and for the address. */
-export async function checkPassword(
-  registry: Registry,
-  {
-    tenant,
-    name,
-    password,
-    address,
-  }: { readonly tenant: string; readonly name: string; readonly password: string; readonly address: string },
-): Promise<UserRow> {
-  const keys = [`account:${tenant}:${keyOf(name)}`, `address:${address}`];
-  await refuseWhileSlowed(registry, keys);
-  const user = await registry.store.rows
-    .selectFrom("users")
-    .selectAll()
-    .where("tenant", "=", tenant)
-    .where("name_key", "=", keyOf(name))
-    .executeTakeFirst();
-  const isRight = (await isPassword(password, user?.password ?? null)) && user?.disabled_at === null;
-  await registry.store.write(async (rows) => {
-    if (isRight) await rows.deleteFrom("login_failures").where("key", "=", keys[0]!).execute();
-    else
-      for (const key of keys)
-        await rows
-          .insertInto("login_failures")
-          .values({ key, count: 1, last_at: registry.now() })
-          .onConflict((conflict) =>
-            conflict
-              .column("key")
-              .doUpdateSet((set) => ({ count: set("login_failures.count", "+", 1), last_at: registry.now() })),
-          )
-          .execute();
-  });
-  if (!isRight || user === undefined) throw new RegistryError("UNAUTHENTICATED", "name or password is not right");
-  return user;
+export interface Guessed extends Guess {
+  readonly password: string;
 }
 
-async function refuseWhileSlowed({ store, now }: Registry, keys: readonly string[]): Promise<void> {
-  const rows = await store.rows.selectFrom("login_failures").selectAll().where("key", "in", keys).execute();
-  const wait = Math.max(0, ...rows.map((row) => row.last_at + waitAfter(row.count, row.key) - now()));
-  if (wait > 0)
-    throw new RegistryError("TOO_MANY_REQUESTS", `too many failures; try again in ${Math.ceil(wait / 1000)} s`);
+/**
+ * The account, if name and password are right. Each failure is logged, and makes the next answer come later, for the account and for the
+ * address; whether there is such an account shows neither in the answer nor in its time. Throws UNAUTHENTICATED, TOO_MANY_REQUESTS.
+ */
+export async function checkPassword(registry: Registry, guess: Guessed): Promise<UserRow> {
+  const { tenant, name, password, address } = guess;
+  const attempt = await beginAttempt(registry, guess);
+  const user = await findUserByName(registry, tenant, name);
+  const isRight = await isPassword(password, user?.password ?? null);
+  if (!isRight || user == null || user.password === null || user.disabled_at !== null) {
+    await change(registry, { ...anonymous(address), tenant, method: "password" }, ({ record }) =>
+      record({ action: "session:open", resource: `users/${user?.id ?? "unknown"}`, outcome: "denied" }),
+    );
+    throw new RegistryError("UNAUTHENTICATED", "name or password is not right");
+  }
+  await attempt.forgive();
+  return isKeptOtherwise(user.password) ? await keepAnew(registry, user, password) : user;
 }
 
-/** One second after the sixth failure, and twice as long after each more; many people may share an address. */
-function waitAfter(count: number, key: string): number {
-  const free = key.startsWith("address:") ? FREE_FAILURES * 10 : FREE_FAILURES;
-  return count <= free ? 0 : Math.min(LONGEST_WAIT, 1000 * 2 ** (count - free - 1));
+/** Keeps a password that was right with today's parameters. */
+async function keepAnew({ store }: Registry, user: UserRow, given: string): Promise<UserRow> {
+  const password = await keepPassword(given);
+  const { numUpdatedRows } = await store.write((rows) =>
+    rows
+      .updateTable("users")
+      .set({ password })
+      .where("tenant", "=", user.tenant)
+      .where("id", "=", user.id)
+      .where("password", "=", user.password)
+      .executeTakeFirst(),
+  );
+  return numUpdatedRows > 0n ? { ...user, password } : user;
 }
 
 /** Sets a new password where the old one is right; ends all sessions of the account. Throws UNAUTHENTICATED, INVALID. */
@@ -142,29 +132,30 @@ export async function changePassword(
   });
 }
 
-/** The live session of a cookie. With an unsafe method, throws FORBIDDEN unless the header has the session's token. */
+/**
+ * The live session of a cookie: one that was used not long ago, and opened not too long ago. With an unsafe method, throws FORBIDDEN unless
+ * the header has the session's token.
+ */
 export async function findSession(
   { store, now }: Registry,
   cookie: string,
   { method, csrf }: { readonly method: string; readonly csrf: string },
 ): Promise<Selectable<Tables["sessions"]> | undefined> {
-  const session = await store.rows
-    .selectFrom("sessions")
-    .selectAll()
-    .where("hash", "=", hashOf(cookie))
-    .executeTakeFirst();
-  if (session === undefined || session.expires_at <= now()) return undefined;
+  const hash = hashOf(cookie);
+  const session = await store.rows.selectFrom("sessions").selectAll().where("hash", "=", hash).executeTakeFirst();
+  const at = now();
+  if (session === undefined || session.expires_at <= at || session.last_used_at + SESSION_IDLE <= at) return undefined;
   const isSafe = method === "GET" || method === "HEAD";
   if (!isSafe && !isSame(csrf, session.csrf))
     throw new RegistryError("FORBIDDEN", "X-CSRF-Token: expected the one that came with the session");
+  if (session.last_used_at < at - USE_RESOLUTION)
+    await store.write((rows) =>
+      rows.updateTable("sessions").set({ last_used_at: at }).where("hash", "=", hash).execute(),
+    );
   return session;
 }
 
 /** Ends a session. */
 export async function signOut(registry: Registry, cookie: string): Promise<void> {
   await registry.store.write((rows) => rows.deleteFrom("sessions").where("hash", "=", hashOf(cookie)).execute());
-}
-
-function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(hashOf(a)), Buffer.from(hashOf(b)));
 }

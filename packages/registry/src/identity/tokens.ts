@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { Selectable } from "kysely";
 import { type Action, actionNames } from "../access/actions.ts";
 import type { Principal } from "../access/principal.ts";
@@ -18,13 +18,14 @@ export interface NewToken {
 
 const TOKEN = /^cmt_([A-Za-z0-9]{12})_([A-Za-z0-9_-]{43})$/;
 
-/** Makes a token of an account: the only time that it is seen whole. Throws INVALID. */
+/** Makes a token of an account: the only time that it is seen whole. Throws INVALID, and FORBIDDEN for more than the asking token may. */
 export async function createToken(
   registry: Registry,
   principal: Principal,
   userId: string,
   given: NewToken,
 ): Promise<{ readonly id: string; readonly token: string }> {
+  refuseWider(principal, given.scopes);
   const made = newToken(registry);
   await change(registry, principal, async ({ rows, record }) => {
     await insertToken(rows, { ...given, tenant: principal.tenant, userId, at: registry.now(), ...made });
@@ -37,7 +38,7 @@ export async function createToken(
   return { id: made.id, token: made.token };
 }
 
-/** A new token for the same purpose; the old one is good for `overlap` milliseconds more. Throws NOT_FOUND. */
+/** A new token for the same purpose; the old one is good for `overlap` milliseconds more. Throws NOT_FOUND, FORBIDDEN, and CONFLICT for one that has ended. */
 export async function rotateToken(
   registry: Registry,
   principal: Principal,
@@ -48,10 +49,13 @@ export async function rotateToken(
   await change(registry, principal, async ({ rows, record }) => {
     const old = await ownToken(rows, principal, id);
     const now = registry.now();
+    const scopes = old.scopes === null ? {} : { scopes: JSON.parse(old.scopes) };
+    refuseWider(principal, scopes.scopes);
+    if (hasEnded(old, now)) throw new RegistryError("CONFLICT", "the token has ended; make a new one");
     const lifetime = old.expires_at === null ? undefined : now + (old.expires_at - old.created_at);
     await insertToken(rows, {
       name: old.name,
-      ...(old.scopes === null ? {} : { scopes: JSON.parse(old.scopes) }),
+      ...scopes,
       ...(lifetime === undefined ? {} : { expiresAt: lifetime }),
       tenant: old.tenant,
       userId: old.user_id,
@@ -97,8 +101,17 @@ export async function findToken({ store, now }: Registry, token: string): Promis
   const [, id] = TOKEN.exec(token) ?? [];
   if (id === undefined) return undefined;
   const row = await store.rows.selectFrom("tokens").selectAll().where("id", "=", id).executeTakeFirst();
-  if (row === undefined || row.hash !== hashOf(token) || row.revoked_at !== null) return undefined;
-  return row.expires_at !== null && row.expires_at <= now() ? undefined : row;
+  return row === undefined || !isSame(row.hash, hashOf(token)) || hasEnded(row, now()) ? undefined : row;
+}
+
+function hasEnded({ revoked_at, expires_at }: TokenRow, now: number): boolean {
+  return revoked_at !== null || (expires_at !== null && expires_at <= now);
+}
+
+/** A token makes no other that is good for more than itself. Throws FORBIDDEN. */
+function refuseWider({ scopes: own }: Principal, scopes: readonly Action[] | undefined): void {
+  if (own !== undefined && (scopes === undefined || scopes.some((scope) => !own.includes(scope))))
+    throw new RegistryError("FORBIDDEN", "scopes: a token with scopes makes none that is good for more");
 }
 
 export function newToken({ randomBytes }: Pick<Registry, "randomBytes">): {
@@ -175,4 +188,9 @@ async function ownToken(rows: Change["rows"], { tenant }: Principal, id: string)
 
 export function hashOf(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
+}
+
+/** Compares two secrets, or what is kept of them, in a time that tells nothing. */
+export function isSame(a: string, b: string): boolean {
+  return timingSafeEqual(Buffer.from(hashOf(a)), Buffer.from(hashOf(b)));
 }

@@ -6,7 +6,7 @@ import { type Change, change } from "../events/change.ts";
 import { keyOf } from "../models/names.ts";
 import type { Registry } from "../registry.ts";
 import type { Tables } from "../tables/tables.ts";
-import { hashPassword } from "./passwords.ts";
+import { hashPassword, keepPassword } from "./passwords.ts";
 
 export type UserRow = Selectable<Tables["users"]>;
 
@@ -101,6 +101,16 @@ export async function insertUser(
     .execute();
 }
 
+/** The account of a name, however it is written. */
+export async function findUserByName({ store }: Registry, tenant: string, name: string): Promise<UserRow | undefined> {
+  return await store.rows
+    .selectFrom("users")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .where("name_key", "=", keyOf(name))
+    .executeTakeFirst();
+}
+
 /** Throws NOT_FOUND. */
 export async function getUser({ store }: Registry, tenant: string, id: string): Promise<UserView> {
   const row = await store.rows
@@ -192,7 +202,7 @@ export async function grantRole(
   return id;
 }
 
-/** Takes a role away. Throws NOT_FOUND. */
+/** Takes a role away. Throws NOT_FOUND, and FORBIDDEN for one's own as administrator: so there is always one left. */
 export async function revokeGrant(
   registry: Registry,
   principal: Principal,
@@ -208,6 +218,8 @@ export async function revokeGrant(
       .where("user_id", "=", userId)
       .executeTakeFirst();
     if (grant === undefined) throw new RegistryError("NOT_FOUND", `there is no grant ${JSON.stringify(grantId)}`);
+    if (grant.role === "admin" && userId === principal.id)
+      throw new RegistryError("FORBIDDEN", "nobody stops being an administrator alone; ask another administrator");
     await rows.deleteFrom("grants").where("tenant", "=", principal.tenant).where("id", "=", grantId).execute();
     await record({
       action: "user:manage",
@@ -238,12 +250,44 @@ export async function setDisabled(
   });
 }
 
-async function requireUser(rows: Change["rows"], tenant: string, id: string): Promise<void> {
+/**
+ * Gives a person a password for one use, which must be changed before anything else, and ends their sessions. Throws NOT_FOUND, and INVALID
+ * for services, for who signs in elsewhere, and for oneself.
+ */
+export async function resetPassword(registry: Registry, principal: Principal, userId: string): Promise<string> {
+  if (userId === principal.id) throw new RegistryError("INVALID", "one's own password is changed by the old one");
+  const { tenant } = principal;
+  const password = registry.randomBytes(18).toString("base64url");
+  const kept = await keepPassword(password);
+  await change(registry, principal, async ({ rows, record }) => {
+    const { kind } = await requireUser(rows, tenant, userId);
+    const federated = await rows
+      .selectFrom("federated_users")
+      .select("issuer")
+      .where("tenant", "=", tenant)
+      .where("user_id", "=", userId)
+      .executeTakeFirst();
+    if (kind === "service" || federated !== undefined)
+      throw new RegistryError("INVALID", "a password is for people who sign in here");
+    await rows
+      .updateTable("users")
+      .set({ password: kept, must_change_password: 1 })
+      .where("tenant", "=", tenant)
+      .where("id", "=", userId)
+      .execute();
+    await rows.deleteFrom("sessions").where("user_id", "=", userId).execute();
+    await record({ action: "user:manage", resource: `users/${userId}`, details: { password: "reset" } });
+  });
+  return password;
+}
+
+async function requireUser(rows: Change["rows"], tenant: string, id: string): Promise<Pick<UserRow, "kind">> {
   const row = await rows
     .selectFrom("users")
-    .select("id")
+    .select("kind")
     .where("tenant", "=", tenant)
     .where("id", "=", id)
     .executeTakeFirst();
   if (row === undefined) throw new RegistryError("NOT_FOUND", `there is no account ${JSON.stringify(id)}`);
+  return row;
 }

@@ -4,9 +4,17 @@ import { RegistryError } from "../errors.ts";
 import type { Call } from "../http/route.ts";
 import { type Route, route } from "../http/route.ts";
 import { cookieIn, SESSION_COOKIE } from "../identity/authenticate.ts";
-import { changePassword, type NewSession, signIn, signOut } from "../identity/sign-in.ts";
+import { changePassword, findSession, type NewSession, signIn, signOut } from "../identity/sign-in.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "../identity/tokens.ts";
-import { createUser, getUser, grantRole, listUsers, revokeGrant, setDisabled } from "../identity/users.ts";
+import {
+  createUser,
+  getUser,
+  grantRole,
+  listUsers,
+  resetPassword,
+  revokeGrant,
+  setDisabled,
+} from "../identity/users.ts";
 import { Instant, Page } from "./schemas.ts";
 
 const strict = { additionalProperties: false } as const;
@@ -69,6 +77,8 @@ export const identityRoutes: readonly Route[] = [
     },
     async handle({ registry, principal, body, headers }) {
       const session = await signIn(registry, { ...body, address: principal.address });
+      const before = cookieIn(String(headers.cookie ?? ""), SESSION_COOKIE);
+      if (before !== undefined) await signOut(registry, before);
       const { csrf, expiresAt, mustChangePassword } = session;
       return {
         headers: { "set-cookie": sessionCookie(session, headers.host) },
@@ -97,6 +107,19 @@ export const identityRoutes: readonly Route[] = [
       const cookie = cookieIn(String(headers.cookie ?? ""), SESSION_COOKIE);
       if (cookie !== undefined) await signOut(registry, cookie);
       return { headers: { "set-cookie": `${SESSION_COOKIE}=; Path=/; Max-Age=0` } };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/v1/session",
+    summary: "The session of the cookie, for a page that was loaded anew",
+    access: { type: "signed-in" },
+    schema: { answer: Type.Object({ csrf: Type.String(), expiresAt: Instant }) },
+    async handle({ registry, headers }) {
+      const cookie = cookieIn(String(headers.cookie ?? ""), SESSION_COOKIE);
+      const session = cookie && (await findSession(registry, cookie, { method: "GET", csrf: "" }));
+      if (!session) throw new RegistryError("NOT_FOUND", "there is no session, only a token or a password");
+      return { body: { csrf: session.csrf, expiresAt: timeOf(session.expires_at) } };
     },
   }),
   route({
@@ -134,6 +157,27 @@ export const identityRoutes: readonly Route[] = [
     handle: async ({ registry, principal, body }) => ({
       status: 201,
       body: await createUser(registry, principal, body),
+    }),
+  }),
+  route({
+    method: "GET",
+    path: "/api/v1/users/:id",
+    summary: "An account with its roles",
+    access: { type: "action", action: "user:read", resource: ofTenant },
+    schema: { params: IdParams, answer: User },
+    handle: async ({ registry, principal, params: { id } }) => ({
+      body: await getUser(registry, principal.tenant, id),
+    }),
+  }),
+  route({
+    method: "POST",
+    path: "/api/v1/users/:id/password-reset",
+    summary: "A password for one use, for a person who has lost theirs; ends their sessions",
+    access: manage,
+    hasSecret: true,
+    schema: { params: IdParams, answer: Type.Object({ password: Type.String({ description: "Shown this once." }) }) },
+    handle: async ({ registry, principal, params: { id } }) => ({
+      body: { password: await resetPassword(registry, principal, id) },
     }),
   }),
   route({
@@ -191,6 +235,7 @@ export const identityRoutes: readonly Route[] = [
     path: "/api/v1/users/:id/tokens",
     summary: "Make a token for an account, such as a service",
     access: manage,
+    hasSecret: true,
     schema: { params: IdParams, body: NewToken, answer: Secret },
     handle: async ({ registry, principal, params: { id }, body }) => ({
       status: 201,
@@ -203,11 +248,11 @@ export const identityRoutes: readonly Route[] = [
     summary: "Make a token of your own",
     access: { type: "signed-in" },
     schema: { body: NewToken, answer: Secret },
-    async handle({ registry, principal, body }) {
-      if (principal.scopes !== undefined)
-        throw new RegistryError("FORBIDDEN", "a token with scopes makes no other tokens");
-      return { status: 201, body: await createToken(registry, principal, principal.id, tokenOf(body)) };
-    },
+    hasSecret: true,
+    handle: async ({ registry, principal, body }) => ({
+      status: 201,
+      body: await createToken(registry, principal, principal.id, tokenOf(body)),
+    }),
   }),
   route({
     method: "GET",
@@ -234,6 +279,7 @@ export const identityRoutes: readonly Route[] = [
     path: "/api/v1/tokens/:id/rotate",
     summary: "A new token for the same purpose; the old one is good for a while yet",
     access: { type: "signed-in" },
+    hasSecret: true,
     schema: {
       params: IdParams,
       body: Type.Object(
@@ -273,7 +319,7 @@ export const identityRoutes: readonly Route[] = [
   }),
 ];
 
-/** One's own tokens are free to end and change; others' ask for `user:manage`. */
+/** One's own tokens are free to end and change, by one with scopes only itself; others' ask for `user:manage`. */
 async function requireOwn({
   registry,
   principal,
@@ -281,7 +327,8 @@ async function requireOwn({
   authorize,
 }: Pick<Call, "registry" | "principal" | "authorize"> & { readonly params: { readonly id: string } }): Promise<void> {
   const own = await listTokens(registry, principal.tenant, principal.id);
-  if (!own.some((token) => token.id === id)) await authorize("user:manage", ofTenant({ principal }));
+  const isFree = principal.scopes === undefined || principal.credential === id;
+  if (!isFree || !own.some((token) => token.id === id)) await authorize("user:manage", ofTenant({ principal }));
 }
 
 function tokenOf({

@@ -30,6 +30,7 @@ export function webhookRoutes({ allowPrivate }: { readonly allowPrivate: boolean
       path: "/api/v1/webhooks",
       summary: "Tell an https address of actions; the secret that signs deliveries is shown this once",
       access: manage,
+      hasSecret: true,
       schema: {
         body: Type.Object(
           {

@@ -48,6 +48,7 @@ const tables = [
     csrf text not null,
     created_at bigint not null,
     expires_at bigint not null,
+    last_used_at bigint not null,
     primary key (hash)
   )`,
   `create table login_failures (
@@ -56,6 +57,7 @@ const tables = [
     last_at bigint not null,
     primary key (key)
   )`,
+  "create index login_failures_by_last_at on login_failures (last_at)",
   `create table federated_users (
     tenant text not null,
     issuer text not null,
@@ -239,6 +241,7 @@ const tables = [
     created_at bigint not null,
     primary key (tenant, actor, key)
   )`,
+  "create index idempotent_requests_by_created_at on idempotent_requests (created_at)",
   `create table webhooks (
     tenant text not null,
     id text not null,

@@ -82,10 +82,11 @@ interface Session {
   csrf: string;
   created_at: number;
   expires_at: number;
+  last_used_at: number;
 }
 
 interface LoginFailures {
-  /** An account or an address. */
+  /** Digest of an account's name, or an address: a name may be a password that was typed into the wrong field. */
   key: string;
   count: number;
   last_at: number;

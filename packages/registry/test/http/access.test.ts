@@ -5,7 +5,7 @@ import { openPolicies } from "../../src/access/policies.ts";
 import { covers, type Principal, type Resource } from "../../src/access/principal.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { Route } from "../../src/http/route.ts";
-import { authenticate } from "../../src/identity/authenticate.ts";
+import { openAuthentication } from "../../src/identity/authenticate.ts";
 import { routesOf } from "../../src/server.ts";
 import { ask, openTestServer, type TestServer } from "../open-server.ts";
 
@@ -107,7 +107,7 @@ test("a route that does not say who may call it keeps the server from starting",
   const options = {
     registry: server.registry,
     routes: [silent],
-    authenticate,
+    authenticate: openAuthentication(server.registry),
     version: "0.1.0",
     failed: () => undefined,
   };
