@@ -8,6 +8,7 @@ import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { localPrincipal } from "./first-admin.ts";
 import { type NewSession, openSession } from "./sign-in.ts";
+import { isSame } from "./tokens.ts";
 import { insertUser, type UserRow } from "./users.ts";
 
 /** How people sign in at an OpenID Connect provider, and what roles its claims give. Its issuer is pinned; nothing else is trusted. */
@@ -53,12 +54,6 @@ export interface OidcSignIn {
   }): Promise<NewSession>;
 }
 
-interface Started {
-  readonly nonce: string;
-  readonly verifier: string;
-  readonly expiresAt: number;
-}
-
 interface Provider {
   readonly authorization_endpoint: string;
   readonly token_endpoint: string;
@@ -66,7 +61,6 @@ interface Provider {
 }
 
 const TIME_TO_SIGN_IN = 10 * 60 * 1000;
-const MOST_AT_ONCE = 10_000;
 const CLOCK_SKEW = 60; // seconds
 
 /** Reads what the provider publishes when it is first needed. Throws INVALID for a configuration that makes no sense. */
@@ -86,7 +80,9 @@ export function openOidc(
   const secret = clientSecretEnvironment === undefined ? undefined : environment[clientSecretEnvironment];
   if (clientSecretEnvironment !== undefined && secret === undefined)
     throw new RegistryError("INVALID", `OpenID Connect: ${clientSecretEnvironment} is not set`);
-  const started = new Map<string, Started>();
+  for (const url of [issuer, redirectUri])
+    if (!isSafe(url))
+      throw new RegistryError("INVALID", `OpenID Connect: expected https, got ${JSON.stringify(url.slice(0, 200))}`);
   let discovered: Promise<Provider> | undefined;
   let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
 
@@ -101,13 +97,9 @@ export function openOidc(
   return {
     async begin() {
       const { authorization_endpoint } = await provider();
-      const now = registry.now();
-      for (const [state, { expiresAt }] of started) if (expiresAt <= now) started.delete(state);
-      if (started.size >= MOST_AT_ONCE)
-        throw new RegistryError("TOO_MANY_REQUESTS", "too many people sign in at once; try again");
-      const draw = () => registry.randomBytes(32).toString("base64url");
-      const [state, nonce, verifier] = [draw(), draw(), draw()] as const;
-      started.set(state, { nonce, verifier, expiresAt: now + TIME_TO_SIGN_IN });
+      const secret = registry.randomBytes(32).toString("base64url");
+      const cookie = `${registry.now() + TIME_TO_SIGN_IN}.${secret}`;
+      const { state, nonce, verifier } = valuesOf(cookie);
       const url = new URL(authorization_endpoint);
       const query = {
         response_type: "code",
@@ -120,17 +112,16 @@ export function openOidc(
         code_challenge_method: "S256",
       };
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-      return { url: url.href, cookie: state };
+      return { url: url.href, cookie };
     },
     async finish({ code, state, cookie, address }) {
-      const start = started.get(state);
-      started.delete(state);
-      if (start === undefined || cookie !== state || start.expiresAt <= registry.now())
+      const begun = valuesOf(cookie);
+      if (!isSame(state, begun.state) || !(Number(cookie.split(".")[0]) > registry.now()))
         throw new RegistryError("UNAUTHENTICATED", "this sign-in was not begun here, or too long ago; begin again");
       const { token_endpoint, jwks_uri } = await provider();
       const idToken = await exchange(token_endpoint, {
         code,
-        verifier: start.verifier,
+        verifier: begun.verifier,
         clientId,
         redirectUri,
         ...(secret === undefined ? {} : { secret }),
@@ -140,6 +131,7 @@ export function openOidc(
         issuer,
         audience: clientId,
         clockTolerance: CLOCK_SKEW,
+        currentDate: new Date(registry.now()),
         requiredClaims: ["sub", "exp", "iat"],
         algorithms: ["RS256", "ES256", "ES384", "PS256", "EdDSA"],
       }).catch((cause) => {
@@ -149,7 +141,9 @@ export function openOidc(
           { cause },
         );
       });
-      if (payload.nonce !== start.nonce)
+      if (Array.isArray(payload.aud) && payload.aud.length > 1 && payload.azp !== clientId)
+        throw new RegistryError("UNAUTHENTICATED", "the provider's token is for another client");
+      if (payload.nonce !== begun.nonce)
         throw new RegistryError("UNAUTHENTICATED", "the provider's token is for another sign-in");
       const user = await federatedUser(registry, issuer, payload, given.roles);
       return await openSession(registry, user, address);
@@ -229,6 +223,13 @@ function nameFor({ preferred_username, email }: JWTPayload, id: string): string 
   return `${wish}-${id.slice(2, 8).replaceAll(/[^A-Za-z0-9]/g, "x")}`;
 }
 
+/** By TLS, or on this machine. */
+function isSafe(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
+}
+
 async function discover(issuer: string): Promise<Provider> {
   const response = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, {
     redirect: "error",
@@ -242,7 +243,8 @@ async function discover(issuer: string): Promise<Provider> {
     found.issuer !== issuer ||
     authorization_endpoint === undefined ||
     token_endpoint === undefined ||
-    jwks_uri === undefined
+    jwks_uri === undefined ||
+    ![authorization_endpoint, token_endpoint, jwks_uri].every(isSafe)
   )
     throw new RegistryError(
       "UNAVAILABLE",
@@ -285,6 +287,8 @@ async function exchange(
     body,
     redirect: "error",
     signal: AbortSignal.timeout(10_000),
+  }).catch((cause) => {
+    throw new RegistryError("UNAVAILABLE", "the OpenID Connect provider does not answer", { cause });
   });
   const { id_token, error } = (await response.json().catch(() => ({}))) as {
     readonly id_token?: unknown;
@@ -296,6 +300,15 @@ async function exchange(
       `the provider gives no token: ${String(error ?? response.status).slice(0, 100)}`,
     );
   return id_token;
+}
+
+/**
+ * All that a sign-in needs until it ends follows from the cookie, which only the browser has: the server keeps nothing, and so nobody can
+ * fill it. The cookie's time is in what is hashed, so that it cannot be changed.
+ */
+function valuesOf(cookie: string): { readonly state: string; readonly nonce: string; readonly verifier: string } {
+  const derive = (what: string) => sha256(`casemate ${what}\n${cookie}`);
+  return { state: derive("state"), nonce: derive("nonce"), verifier: derive("verifier") };
 }
 
 function sha256(text: string): string {
