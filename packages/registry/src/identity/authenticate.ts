@@ -5,7 +5,7 @@ import type { Registry } from "../registry.ts";
 import { principalOf } from "./principal-of.ts";
 import { rememberPasswords } from "./recent-passwords.ts";
 import { findSession, USE_RESOLUTION } from "./sign-in.ts";
-import { findToken } from "./tokens.ts";
+import { findToken, hasEnded } from "./tokens.ts";
 import type { UserRow } from "./users.ts";
 
 export const SESSION_COOKIE = "casemate_session";
@@ -64,6 +64,34 @@ async function principal(
   if (user.must_change_password === 1)
     throw new RegistryError("FORBIDDEN", "the password must be changed first: POST /api/v1/password");
   return await principalOf(registry, user, proof);
+}
+
+/** Somebody who was known a while ago, with the roles that they have now; undefined where account, token or session have ended. */
+export async function renew(registry: Registry, before: Principal): Promise<Principal | undefined> {
+  const { tenant, id, method, credential, address, scopes } = before;
+  const { store, now } = registry;
+  const user = await findUser(registry, tenant, id);
+  if (user === undefined) return undefined;
+  if (method === "token") {
+    const token = await store.rows.selectFrom("tokens").selectAll().where("id", "=", credential).executeTakeFirst();
+    if (token === undefined || hasEnded(token, now())) return undefined;
+  }
+  if (method === "session") {
+    const session = await store.rows
+      .selectFrom("sessions")
+      .select("hash")
+      .where("user_id", "=", id)
+      .where("hash", "like", `${credential}%`)
+      .where("expires_at", ">", now())
+      .executeTakeFirst();
+    if (session === undefined) return undefined;
+  }
+  return await principalOf(registry, user, {
+    method,
+    credential,
+    address,
+    ...(scopes === undefined ? {} : { scopes }),
+  });
 }
 
 async function findUser({ store }: Registry, tenant: string, id: string): Promise<UserRow | undefined> {

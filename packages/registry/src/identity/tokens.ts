@@ -104,7 +104,8 @@ export async function findToken({ store, now }: Registry, token: string): Promis
   return row === undefined || !isSame(row.hash, hashOf(token)) || hasEnded(row, now()) ? undefined : row;
 }
 
-function hasEnded({ revoked_at, expires_at }: TokenRow, now: number): boolean {
+/** Whether a token is revoked or past its time. */
+export function hasEnded({ revoked_at, expires_at }: TokenRow, now: number): boolean {
   return revoked_at !== null || (expires_at !== null && expires_at <= now);
 }
 

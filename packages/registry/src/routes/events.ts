@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import Type from "typebox";
 import { covers, modelsFor, type Principal } from "../access/principal.ts";
 import { type Call, type Route, route } from "../http/route.ts";
+import { renew } from "../identity/authenticate.ts";
 
 const HEARTBEAT = 15_000;
 const BATCH = 200;
@@ -30,7 +31,8 @@ async function* happenings(
   call: Pick<Call, "registry" | "principal" | "closing" | "stream">,
   from: number,
 ): AsyncGenerator<string> {
-  const { registry, principal, closing, stream } = call;
+  const { registry, closing, stream } = call;
+  let { principal } = call;
   let after = from;
   let wake = (): void => undefined;
   const forget = registry.log.subscribe(() => wake());
@@ -39,6 +41,9 @@ async function* happenings(
   try {
     yield ": connected\n\n";
     while (!closing.aborted && !stream.destroyed) {
+      const renewed = await renew(registry, principal); // what was taken away ends what it allowed
+      if (renewed === undefined) return;
+      principal = renewed;
       const rows = await registry.store.rows
         .selectFrom("events")
         .select(["sequence", "action", "resource", "entry"])

@@ -3,7 +3,7 @@ import { actionNames } from "../access/actions.ts";
 import type { Call } from "../http/route.ts";
 import { type Route, route } from "../http/route.ts";
 import { checkWebhookUrl } from "../webhooks/address.ts";
-import { createWebhook, deleteWebhook, listWebhooks, setWebhookActive } from "../webhooks/webhooks.ts";
+import { createWebhook, deleteWebhook, listDeliveries, listWebhooks, setWebhookActive } from "../webhooks/webhooks.ts";
 import { Instant } from "./schemas.ts";
 
 const manage = {
@@ -59,6 +59,31 @@ export function webhookRoutes({ allowPrivate }: { readonly allowPrivate: boolean
       access: manage,
       schema: { answer: Type.Object({ items: Type.Array(Type.Object(fields)) }) },
       handle: async ({ registry, principal }) => ({ body: { items: await listWebhooks(registry, principal.tenant) } }),
+    }),
+    route({
+      method: "GET",
+      path: "/api/v1/webhooks/:id/deliveries",
+      summary: "The latest deliveries of a webhook, newest first: what was answered, what is tried again when",
+      access: manage,
+      schema: {
+        params: IdParams,
+        query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })) }),
+        answer: Type.Object({
+          items: Type.Array(
+            Type.Object({
+              id: Type.String(),
+              sequence: Type.Integer(),
+              attempts: Type.Integer(),
+              lastStatus: Type.String(),
+              isDone: Type.Boolean(),
+              at: Instant,
+            }),
+          ),
+        }),
+      },
+      handle: async ({ registry, principal, params: { id }, query: { limit } }) => ({
+        body: { items: await listDeliveries(registry, principal, id, limit) },
+      }),
     }),
     route({
       method: "PATCH",

@@ -9,6 +9,7 @@ for (const [network, prefix] of [
   ["10.0.0.0", 8],
   ["100.64.0.0", 10],
   ["127.0.0.0", 8],
+  ["168.63.129.16", 32], // a cloud's agent answers there, on the host itself
   ["169.254.0.0", 16],
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
@@ -22,24 +23,21 @@ for (const [network, prefix] of [
 ] as const)
   closed.ipv4.addSubnet(network, prefix, "ipv4");
 for (const [network, prefix] of [
-  ["::", 96],
-  ["::ffff:0:0", 96],
-  ["64:ff9b::", 96],
-  ["64:ff9b:1::", 48],
-  ["100::", 64],
   ["2001::", 23],
   ["2001:db8::", 32],
   ["2002::", 16],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["ff00::", 8],
+  ["3fff::", 20],
 ] as const)
   closed.ipv6.addSubnet(network, prefix, "ipv6");
+/** All that is given out to anybody so far; mapped, translated, local and multicast addresses lie outside. */
+const given = new BlockList();
+given.addSubnet("2000::", 3, "ipv6");
 
 /** Whether an address is one that anybody may be sent to. */
 export function isPublic(address: string): boolean {
-  const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-  return isIP(address) !== 0 && !closed[family].check(address, family);
+  const version = isIP(address);
+  if (version === 6) return given.check(address, "ipv6") && !closed.ipv6.check(address, "ipv6");
+  return version === 4 && !closed.ipv4.check(address, "ipv4");
 }
 
 /** A webhook's URL. Throws INVALID for anything but https, for user info, and for addresses that are not public. */

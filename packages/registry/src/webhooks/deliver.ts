@@ -22,104 +22,141 @@ export interface DeliveryOptions {
   readonly firstWait?: number;
 }
 
-const ATTEMPTS = 8;
+/** Over some three hours. */
+const ATTEMPTS = 15;
+const LONGEST_WAIT = 60 * 60 * 1000;
 const TIMEOUT = 10_000;
-const BATCH = 50;
+const KEPT = 7 * 24 * 60 * 60 * 1000;
+
+interface Due {
+  readonly tenant: string;
+  readonly webhook: string;
+}
 
 /**
- * Delivers events to webhooks, at least once, in the order of their numbers as far as nothing fails. What waits is in a table, and so
- * outlives the process. A redirect is a failure: it would lead around the check of the address.
+ * Delivers events to webhooks, at least once, in the order of their numbers as far as nothing fails; one that does not answer holds up no
+ * other. What waits is in a table, and so outlives the process. A redirect is a failure: it would lead around the check of the address.
  */
 export function openDeliveries(
   registry: Registry,
   { allowPrivate = false, failed, firstWait = 1000 }: DeliveryOptions,
 ): Deliveries {
-  let running: Promise<void> | undefined;
+  const { store, now } = registry;
+  const draining = new Map<string, Promise<void>>();
+  let looking: Promise<void> | undefined;
+  let isAsked = false;
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
-  async function run(): Promise<void> {
-    while (!isClosed) {
-      const due = await registry.store.rows
-        .selectFrom("webhook_deliveries as d")
-        .innerJoin("webhooks as w", (join) => join.onRef("w.tenant", "=", "d.tenant").onRef("w.id", "=", "d.webhook"))
-        .select(["d.tenant", "d.id", "d.attempts", "d.body", "w.url", "w.secret", "w.events"])
-        .where("d.done_at", "is", null)
-        .where("d.next_at", "<=", registry.now())
-        .where("w.active", "=", 1)
-        .orderBy("d.sequence")
-        .limit(BATCH)
+  const waiting = () =>
+    store.rows
+      .selectFrom("webhook_deliveries as d")
+      .innerJoin("webhooks as w", (join) => join.onRef("w.tenant", "=", "d.tenant").onRef("w.id", "=", "d.webhook"))
+      .where("d.done_at", "is", null)
+      .where("w.active", "=", 1);
+
+  /** Starts on every webhook that something is due for. */
+  async function look(): Promise<void> {
+    while (isAsked && !isClosed) {
+      isAsked = false;
+      await store.write((rows) =>
+        rows
+          .deleteFrom("webhook_deliveries")
+          .where("done_at", "<", now() - KEPT)
+          .execute(),
+      );
+      const due = await waiting()
+        .select(["d.tenant", "d.webhook"])
+        .distinct()
+        .where("d.next_at", "<=", now())
         .execute();
-      if (due.length === 0) return await sleepUntilNext();
-      for (const each of due) await attempt(each);
+      for (const each of due) {
+        const key = JSON.stringify([each.tenant, each.webhook]);
+        if (draining.has(key)) continue;
+        const drained = drain(each)
+          .then(() => true)
+          .catch((error) => failed(error))
+          .then((isWhole) => {
+            draining.delete(key);
+            if (isWhole) wake(); // there may be something new, or to wait for
+          });
+        draining.set(key, drained);
+      }
+    }
+    if (draining.size === 0) await sleepUntilNext();
+  }
+
+  async function drain({ tenant, webhook }: Due): Promise<void> {
+    while (!isClosed) {
+      const due = await waiting()
+        .select(["d.tenant", "d.id", "d.attempts", "d.body", "w.url", "w.secret", "w.events"])
+        .where("d.tenant", "=", tenant)
+        .where("d.webhook", "=", webhook)
+        .where("d.next_at", "<=", now())
+        .orderBy("d.sequence")
+        .limit(1)
+        .executeTakeFirst();
+      if (due === undefined) return;
+      const { id, attempts, body, ...to } = due;
+      const wait = Math.min(LONGEST_WAIT, firstWait * 2 ** attempts);
+      // taken before it is sent, so that another process does not send it, too
+      const taken = await store.write((rows) =>
+        rows
+          .updateTable("webhook_deliveries")
+          .set({ attempts: attempts + 1, next_at: now() + TIMEOUT + wait })
+          .where("tenant", "=", tenant)
+          .where("id", "=", id)
+          .where("attempts", "=", attempts)
+          .where("done_at", "is", null)
+          .executeTakeFirst(),
+      );
+      if (taken.numUpdatedRows === 0n) continue;
+      const status = await sendOnce(to, { id, body, now: now(), allowPrivate });
+      const isDone = /^2\d\d$/.test(status) || attempts + 1 >= ATTEMPTS;
+      await store.write((rows) =>
+        rows
+          .updateTable("webhook_deliveries")
+          .set({ last_status: status, next_at: now() + wait, done_at: isDone ? now() : null })
+          .where("tenant", "=", tenant)
+          .where("id", "=", id)
+          .execute(),
+      );
     }
   }
 
-  async function attempt({
-    tenant,
-    id,
-    attempts,
-    body,
-    url,
-    secret,
-    events,
-  }: {
-    tenant: string;
-    id: string;
-    attempts: number;
-    body: string;
-    url: string;
-    secret: string;
-    events: string;
-  }): Promise<void> {
-    const status = await sendOnce({ url, secret, events }, { id, body, now: registry.now(), allowPrivate });
-    const isDone = /^2\d\d$/.test(status) || attempts + 1 === ATTEMPTS;
-    const wait = firstWait * 2 ** attempts;
-    await registry.store.write((rows) =>
-      rows
-        .updateTable("webhook_deliveries")
-        .set({
-          attempts: attempts + 1,
-          last_status: status,
-          next_at: registry.now() + wait,
-          done_at: isDone ? registry.now() : null,
-        })
-        .where("tenant", "=", tenant)
-        .where("id", "=", id)
-        .execute(),
-    );
-  }
-
   async function sleepUntilNext(): Promise<void> {
-    const next = await registry.store.rows
-      .selectFrom("webhook_deliveries")
-      .select(({ fn }) => fn.min("next_at").as("at"))
-      .where("done_at", "is", null)
+    const next = await waiting()
+      .select(({ fn }) => fn.min("d.next_at").as("at"))
       .executeTakeFirst();
     if (next?.at == null || isClosed) return;
-    timer = setTimeout(wake, Math.max(firstWait / 10, next.at - registry.now()));
+    clearTimeout(timer);
+    timer = setTimeout(wake, Math.max(0, next.at - now()));
     timer.unref();
   }
 
   function wake(): void {
     clearTimeout(timer);
     if (isClosed) return;
-    running ??= run()
+    isAsked = true;
+    looking ??= look()
       .catch(failed)
       .finally(() => {
-        running = undefined;
+        looking = undefined;
+        if (isAsked) wake();
       });
+  }
+
+  async function settled(): Promise<void> {
+    while (looking !== undefined || draining.size > 0) await Promise.all([looking, ...draining.values()]);
   }
 
   return {
     wake,
-    async settled() {
-      while (running !== undefined) await running;
-    },
+    settled,
     async close() {
       isClosed = true;
       clearTimeout(timer);
-      await running;
+      await settled();
     },
   };
 }
@@ -152,9 +189,10 @@ async function post(
   headers: Readonly<Record<string, string>>,
   allowPrivate: boolean,
 ): Promise<string> {
+  const signal = AbortSignal.timeout(TIMEOUT); // of all of it: names, connection, and an answer that comes byte by byte
   try {
     const url = checkWebhookUrl(text, { allowPrivate });
-    const { address, family } = await addressOf(url.hostname, { allowPrivate });
+    const { address, family } = await inTime(addressOf(url.hostname, { allowPrivate }), signal);
     const request = url.protocol === "https:" ? httpsRequest : httpRequest;
     return await new Promise((resolve, reject) => {
       const sent = request(
@@ -167,7 +205,7 @@ async function post(
             "user-agent": "casemate",
             ...headers,
           },
-          timeout: TIMEOUT,
+          signal,
           agent: false,
           lookup: (_name, options, done) =>
             options.all ? done(null, [{ address, family }]) : done(null, address, family),
@@ -177,11 +215,18 @@ async function post(
           resolve(String(response.statusCode));
         },
       );
-      sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
       sent.on("error", reject);
       sent.end(body);
     });
   } catch (error) {
+    if (signal.aborted) return "no answer in time";
     return error instanceof Error ? error.message.slice(0, 500) : String(error);
   }
+}
+
+async function inTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return await Promise.race([
+    work,
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true })),
+  ]);
 }

@@ -66,6 +66,43 @@ export async function listWebhooks({ store }: Registry, tenant: string): Promise
   ).map(viewOf);
 }
 
+/** What became of an event that a webhook is told of. */
+export interface DeliveryView {
+  readonly id: string;
+  readonly sequence: number;
+  readonly attempts: number;
+  /** The status of the last answer, or why there was none; "" before the first attempt. */
+  readonly lastStatus: string;
+  readonly isDone: boolean;
+  readonly at: string;
+}
+
+/** The latest deliveries of a webhook, newest first; done ones are kept for a week. Throws NOT_FOUND. */
+export async function listDeliveries(
+  { store }: Registry,
+  principal: Principal,
+  webhook: string,
+  limit = 100,
+): Promise<readonly DeliveryView[]> {
+  await requireWebhook(store.rows, principal, webhook);
+  const rows = await store.rows
+    .selectFrom("webhook_deliveries")
+    .selectAll()
+    .where("tenant", "=", principal.tenant)
+    .where("webhook", "=", webhook)
+    .orderBy("sequence", "desc")
+    .limit(limit)
+    .execute();
+  return rows.map(({ id, sequence, attempts, last_status, done_at, next_at }) => ({
+    id,
+    sequence,
+    attempts,
+    lastStatus: last_status,
+    isDone: done_at !== null,
+    at: new Date(done_at ?? next_at).toISOString(),
+  }));
+}
+
 /** Switches a webhook on or off. Throws NOT_FOUND. */
 export async function setWebhookActive(
   registry: Registry,
@@ -99,7 +136,11 @@ export async function deleteWebhook(registry: Registry, principal: Principal, id
   });
 }
 
-async function requireWebhook(rows: Change["rows"], { tenant }: Principal, id: string): Promise<void> {
+async function requireWebhook(
+  rows: Pick<Change["rows"], "selectFrom">,
+  { tenant }: Principal,
+  id: string,
+): Promise<void> {
   const row = await rows
     .selectFrom("webhooks")
     .select("id")

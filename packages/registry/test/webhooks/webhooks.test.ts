@@ -1,9 +1,13 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createServer as createRegistryServer } from "../../src/server.ts";
 import { checkWebhookUrl, isPublic } from "../../src/webhooks/address.ts";
+import { openDeliveries } from "../../src/webhooks/deliver.ts";
+import { enqueue } from "../../src/webhooks/enqueue.ts";
 import { ask, openTestServer, type TestServer } from "../open-server.ts";
 
 interface Delivery {
@@ -40,6 +44,9 @@ afterAll(async () => {
 
 const arrivals = async (count: number) => {
   while (received.length < count) await new Promise<void>((resolve) => (waiting = resolve));
+};
+const fail = (error: unknown) => {
+  throw error;
 };
 const url = () => `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
 
@@ -92,6 +99,12 @@ test.each([
   ["fe80::1", false],
   ["::", false],
   ["64:ff9b::a00:1", false],
+  ["::ffff:8.8.8.8", false],
+  ["fec0::1", false],
+  ["3fff::1", false],
+  ["2002:a00:1::", false],
+  ["4000::1", false],
+  ["168.63.129.16", false],
   ["255.255.255.255", false],
   ["localhost", false],
 ])("%s is public: %s", (address, expected) => {
@@ -118,10 +131,91 @@ test("a name that leads to this host is not delivered to, where private addresse
       .selectFrom("webhook_deliveries")
       .select(["last_status", "done_at"])
       .executeTakeFirst())!;
-  while ((await last()).done_at === null) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await last()).last_status === "") await new Promise((resolve) => setTimeout(resolve, 20));
   expect((await last()).last_status).toContain("leads to an address that is not public");
   expect(received.length).toBe(before);
   await closed.close();
+});
+
+test("a webhook that does not answer holds up no other; what became of deliveries is told", async () => {
+  const silent = createSocketServer(); // takes the request, and says nothing
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const add = async (name: string, to: string) =>
+    (await ask(server.url, admin, "POST", "/api/v1/webhooks", { name, url: to, events: ["alias:set"] })).body;
+  const dead = await add("dead", `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`);
+  const live = await add("live", url());
+  const before = received.length;
+  await server.registry.store.write((rows) =>
+    enqueue(rows, { tenant: "default", sequence: 900, action: "alias:set", entry: "{}", at: 0 }),
+  );
+  const connected = once(silent, "connection");
+  await ask(server.url, admin, "POST", "/api/v1/models", { name: "wakes" });
+  const [socket] = await connected;
+  await arrivals(before + 1);
+  const told = async (id: string) =>
+    (await ask(server.url, admin, "GET", `/api/v1/webhooks/${id}/deliveries`)).body.items;
+  expect(await told(dead.id)).toMatchObject([{ sequence: 900, attempts: 1, lastStatus: "", isDone: false }]);
+  while (!(await told(live.id))[0].isDone) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(await told(live.id)).toMatchObject([{ sequence: 900, attempts: 1, lastStatus: "204", isDone: true }]);
+  await ask(server.url, admin, "DELETE", `/api/v1/webhooks/${dead.id}`);
+  await ask(server.url, admin, "DELETE", `/api/v1/webhooks/${live.id}`);
+  socket.destroy();
+  silent.close();
+});
+
+test("what waits is delivered by the process that comes after", async () => {
+  const first = await openTestServer(undefined, { allowPrivateWebhooks: true, webhookWait: 60_000 });
+  const root = await first.account("root", "admin");
+  const before = received.length;
+  statuses.push(503);
+  await ask(first.url, root, "POST", "/api/v1/webhooks", { name: "later", url: url(), events: ["model:create"] });
+  await ask(first.url, root, "POST", "/api/v1/models", { name: "digits" });
+  await arrivals(before + 1);
+  await first.server.close();
+  const registry = { ...first.registry, now: () => Date.now() + 120_000 };
+  const second = await createRegistryServer(registry, { version: "0.1.0", failed: fail, allowPrivateWebhooks: true });
+  await arrivals(before + 2);
+  const [one, two] = received.slice(before);
+  expect([two!.body, two!.headers["x-casemate-delivery-id"]]).toEqual([
+    one!.body,
+    one!.headers["x-casemate-delivery-id"],
+  ]);
+  await second.close();
+  await first.registry.close();
+  await rm(first.folder, { recursive: true });
+});
+
+test("two servers over one store deliver once", async () => {
+  const both = await openTestServer(undefined, { allowPrivateWebhooks: true });
+  const root = await both.account("root", "admin");
+  await ask(both.url, root, "POST", "/api/v1/webhooks", { name: "once", url: url(), events: ["model:create"] });
+  const second = openDeliveries(both.registry, { allowPrivate: true, failed: fail });
+  const forget = both.registry.log.subscribe(() => second.wake());
+  const before = received.length;
+  for (let index = 0; index < 10; index++)
+    await ask(both.url, root, "POST", "/api/v1/models", { name: `model-${index}` });
+  await arrivals(before + 10);
+  await second.close();
+  forget();
+  await both.close();
+  const ids = received.slice(before).map(({ headers }) => headers["x-casemate-delivery-id"]);
+  expect([ids.length, new Set(ids).size]).toEqual([10, 10]);
+});
+
+test("a page that watches ends when its account does", async () => {
+  const watcher = await server.account("watcher", "viewer");
+  const response = await fetch(`${server.url}/api/v1/events/stream`, {
+    headers: { authorization: `Bearer ${watcher}` },
+  });
+  const chunks = response.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+  await chunks.next();
+  const { id } = (await ask(server.url, watcher, "GET", "/api/v1/me")).body;
+  await ask(server.url, admin, "PATCH", `/api/v1/users/${id}`, { isDisabled: true });
+  await ask(server.url, admin, "POST", "/api/v1/models", { name: "not-for-the-watcher" });
+  let text = "";
+  for (let chunk = await chunks.next(); !chunk.done; chunk = await chunks.next()) text += chunk.value;
+  expect(text).not.toContain("not-for-the-watcher");
 });
 
 test("a page sees what happens to the models that it may read, and takes up where it broke off", async () => {
