@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly version: string;
   /** Names that it answers to beside those of the loopback. */
   readonly hosts?: readonly string[];
+  /** Addresses or networks of proxies that are believed when they say where a request came from (X-Forwarded-For). */
+  readonly proxies?: readonly string[];
   /** Told of whatever is answered with 500, and of versions that could not be looked at. */
   readonly failed: (error: unknown) => void;
   /** Whether webhooks may reach this host and private networks, also by plain HTTP. */
@@ -66,6 +68,7 @@ export async function createServer(
   {
     version,
     hosts = [],
+    proxies = [],
     failed,
     allowPrivateWebhooks: allowPrivate = false,
     webhookWait,
@@ -83,6 +86,7 @@ export async function createServer(
     authenticate: openAuthentication(registry),
     shapes,
     hosts,
+    proxies,
     version,
     failed,
   });

@@ -1,13 +1,13 @@
 import fastifySwagger from "@fastify/swagger";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Action } from "../access/actions.ts";
-import type { Principal, Resource } from "../access/principal.ts";
+import { modelsFor, type Principal, type Resource } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { type Authenticate, anonymous } from "./authenticate.ts";
 import { answerOnce } from "./idempotency.ts";
-import { problemOf } from "./problem.ts";
+import { Problem, problemOf } from "./problem.ts";
 import { type Call, type Reply, type Route, route } from "./route.ts";
 
 /** How errors of some routes are answered instead of problem+json: MLflow's clients want their own shape. */
@@ -23,6 +23,8 @@ export interface AppOptions {
   readonly shapes?: readonly ErrorShape[];
   /** Names that this server answers to, against DNS rebinding; loopback names are always among them. */
   readonly hosts?: readonly string[];
+  /** Addresses of proxies that are believed when they say where a request came from. */
+  readonly proxies?: readonly string[];
   readonly version: string;
   /** Told of everything that is answered with 500. */
   readonly failed: (error: unknown) => void;
@@ -30,12 +32,13 @@ export interface AppOptions {
 
 /** The HTTP server, not yet listening. Throws where a route does not say who may call it. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { routes, hosts = [], shapes = [], version, failed } = options;
+  const { routes, hosts = [], proxies = [], shapes = [], version, failed } = options;
   const app = fastify({
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },
     ajv: { customOptions: { coerceTypes: "array", removeAdditional: false, allErrors: true } },
     requestTimeout: 0,
+    trustProxy: proxies.length > 0 ? [...proxies] : false,
   });
   await app.register(fastifySwagger, {
     openapi: {
@@ -122,7 +125,7 @@ function mount(app: FastifyInstance, route: Route, { registry, authenticate }: A
       ...(schema.params === undefined ? {} : { params: schema.params }),
       ...(schema.query === undefined ? {} : { querystring: schema.query }),
       ...(schema.body === undefined ? {} : { body: schema.body }),
-      ...(schema.answer === undefined ? {} : { response: { "2xx": schema.answer } }),
+      ...(schema.answer === undefined ? {} : { response: { "2xx": schema.answer, ...refusals(path) } }),
     },
     // before the body is read: strangers send none
     onRequest: async (request) => {
@@ -135,11 +138,11 @@ function mount(app: FastifyInstance, route: Route, { registry, authenticate }: A
     handler: async (request, reply) => {
       const principal = callers.get(request) ?? anonymous(request.ip);
       const call = callOf(request, registry, principal, closing);
-      if (access.type === "action") await call.authorize(access.action, await access.resource(call));
+      if (access.type === "action") await call.authorize(access.action, await resourceOf(call, access));
       const key = request.headers["idempotency-key"];
       const answer = () => route.handle(call);
       if (method === "GET" || key === undefined || access.type === "public" || takesBytes(route))
-        return await send(reply, await answer());
+        return await send(reply, pointToNext(request, await answer()));
       const keyed = { key: String(key), method, url: request.url, body: request.body, isSecret: hasSecret };
       return await send(reply, await answerOnce(registry, principal, keyed, answer));
     },
@@ -158,6 +161,22 @@ function callOf(request: FastifyRequest, registry: Registry, principal: Principa
     closing,
     authorize: (action, resource) => authorize(registry, principal, action, resource),
   };
+}
+
+/** What a request is about. Who may do such a thing nowhere is not told whether it is there. */
+async function resourceOf(
+  call: Call,
+  { action, resource }: Extract<Route["access"], { readonly type: "action" }>,
+): Promise<Resource> {
+  try {
+    return await resource(call);
+  } catch (error) {
+    const { tenant } = call.principal;
+    const isMissing = error instanceof RegistryError && error.code === "NOT_FOUND";
+    if (isMissing && modelsFor(call.principal, action).length === 0)
+      await call.authorize(action, { tenant, type: "Tenant", id: tenant });
+    throw error;
+  }
 }
 
 /** Denied attempts are logged like changes. Throws FORBIDDEN. */
@@ -186,6 +205,21 @@ export async function authorize(
     "FORBIDDEN",
     `${principal.name} may not do ${action} to ${resource.type.toLowerCase()} ${resource.id}${why}`,
   );
+}
+
+/** A page of a list says where the next one is (RFC 8288). */
+function pointToNext({ method, url }: FastifyRequest, reply: Reply): Reply {
+  const { next } = (reply.body ?? {}) as { readonly next?: unknown };
+  if (method !== "GET" || next === undefined) return reply;
+  const to = new URL(url, "http://localhost");
+  to.searchParams.set("after", String(next));
+  return { ...reply, headers: { ...reply.headers, link: `<${to.pathname}${to.search}>; rel="next"` } };
+}
+
+/** How our own routes refuse, for the description. MLflow's have their own form. */
+function refusals(path: string): object {
+  const content = { "application/problem+json": { schema: Problem } };
+  return path.startsWith("/api/v1/") ? { "4xx": { description: "Why it is refused (RFC 9457)", content } } : {};
 }
 
 async function send(reply: FastifyReply, { status, headers = {}, body, stream }: Reply): Promise<unknown> {

@@ -1,15 +1,17 @@
 import { EvidenceError } from "@casemate/evidence";
 import { StoreError } from "@casemate/store";
+import Type, { type Static } from "typebox";
 import { RegistryError, type RegistryErrorCode, statusOf } from "../errors.ts";
 
 /** RFC 9457, application/problem+json. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: string;
-}
+export const Problem = Type.Object({
+  type: Type.String(),
+  title: Type.String(),
+  status: Type.Integer(),
+  detail: Type.String(),
+  code: Type.String(),
+});
+export type Problem = Static<typeof Problem>;
 
 const titles: Readonly<Record<RegistryErrorCode, string>> = {
   INVALID: "The request is not valid",
