@@ -5,12 +5,15 @@ import type { Console } from "../console.ts";
 import { version } from "../version.ts";
 import { wholeNumber } from "./options.ts";
 import { readJson } from "./read-json.ts";
+import { readText } from "./read-text.ts";
 
 interface ServeFlags {
   readonly folder: string;
   readonly host: string;
   readonly port: number;
   readonly hostName?: readonly string[];
+  readonly proxy?: readonly string[];
+  readonly policies?: string;
   readonly origin?: string;
   readonly oidc?: string;
 }
@@ -27,6 +30,8 @@ export function serveCommand(console: Console): Command {
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--port <n>", "port; 0 for any that is free", wholeNumber(0), 7420)
     .option("--host-name <names...>", "names that it answers to beside localhost, such as registry.example.com")
+    .option("--proxy <addresses...>", "proxies that are believed when they say where a request came from")
+    .option("--policies <file>", "more access policies, in Cedar; checked before anything is served")
     .option("--origin <name>", "name of the transparency log; kept for ever (default: casemate.local/log)")
     .option("--oidc <file>", "how people sign in at an OpenID Connect provider (docs/guide/registry.md)")
     .option("--verbose", "show where an error came from")
@@ -41,25 +46,33 @@ Ends with exit code 0 at Ctrl-C or SIGTERM, after what is under way; 2 wrong use
 
 Examples:
   casemate serve
-  casemate serve --folder /srv/registry --host 0.0.0.0 --host-name registry.example.com
+  casemate serve --folder /srv/registry --host 0.0.0.0 --host-name registry.example.com --proxy 10.0.0.2
 `;
 
 async function serve(
-  { folder, host, port, hostName = [], origin, oidc: oidcFile }: ServeFlags,
+  { folder, host, port, hostName = [], proxy = [], policies: policyFile, origin, oidc: oidcFile }: ServeFlags,
   console: Console,
 ): Promise<void> {
   const oidc = oidcFile === undefined ? undefined : await readJson(oidcFile);
+  const policies = policyFile === undefined ? undefined : await readText(policyFile);
   const failed = (error: unknown) =>
     console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
   const { CASEMATE_POSTGRES: postgres } = process.env;
   const store = postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } };
-  const registry = await openRegistry({ folder, failed, ...store, ...(origin === undefined ? {} : { origin }) });
+  const registry = await openRegistry({
+    folder,
+    failed,
+    ...store,
+    ...(origin === undefined ? {} : { origin }),
+    ...(policies === undefined ? {} : { policies }),
+  });
   try {
     const [admin, server] = await Promise.all([
       createFirstAdmin(registry),
       createServer(registry, {
         version,
         hosts: hostName.map((name) => name.toLowerCase()),
+        proxies: proxy,
         ...(oidc === undefined ? {} : { oidc }),
         failed,
       }),

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import fastifySwagger from "@fastify/swagger";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Action } from "../access/actions.ts";
@@ -33,6 +34,9 @@ export interface AppOptions {
 /** The HTTP server, not yet listening. Throws where a route does not say who may call it. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { routes, hosts = [], proxies = [], shapes = [], version, failed } = options;
+  const stranger = proxies.find((proxy) => !/^[^/]+(\/\d{1,3})?$/.test(proxy) || isIP(proxy.split("/")[0]!) === 0);
+  if (stranger !== undefined)
+    throw new RegistryError("INVALID", `proxies: expected addresses or networks, got ${JSON.stringify(stranger)}`);
   const app = fastify({
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: false },

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { actionNames, actions, roles } from "../../src/access/actions.ts";
@@ -91,6 +92,14 @@ test.each([
   expect(() => openPolicies(text)).toThrow(message);
 });
 
+test("the policy of the guide does what the guide says", async () => {
+  const guide = await readFile(new URL("../../../../docs/guide/registry.md", import.meta.url), "utf8");
+  const { decide } = openPolicies(/```cedar\n([^`]+)```/.exec(guide)![1]);
+  const from = (address: string) =>
+    decide(principal("releaser", { address }), "promotion:release", model({ environment: "production" })).isAllowed;
+  expect([from("10.1.2.3"), from("192.0.2.1")]).toEqual([true, false]);
+});
+
 test("where a policy fails while it is evaluated, nothing is allowed", () => {
   const { decide } = openPolicies(
     '@id("sums") forbid(principal, action, resource) when { context.address == "1" && 9223372036854775807 + 1 > 0 };',
@@ -142,6 +151,13 @@ test("a route that does not say who may call it keeps the server from starting",
     failed: () => undefined,
   };
   await expect(createApp(options)).rejects.toThrow("GET /api/v1/silent does not say who may call it");
+});
+
+test.each(["proxy.example", "10.0.0.1/8/8", ""])("a proxy %j keeps the server from starting", async (proxy) => {
+  const options = { authenticate: openAuthentication(server.registry), version: "0.1.0", failed: () => undefined };
+  await expect(createApp({ ...options, registry: server.registry, routes: [], proxies: [proxy] })).rejects.toThrow(
+    "proxies: expected addresses or networks",
+  );
 });
 
 const every = routesOf({ wake: () => undefined });
