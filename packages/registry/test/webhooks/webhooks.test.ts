@@ -6,7 +6,6 @@ import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createServer as createRegistryServer } from "../../src/server.ts";
 import { checkWebhookUrl, isPublic } from "../../src/webhooks/address.ts";
-import { openDeliveries } from "../../src/webhooks/deliver.ts";
 import { enqueue } from "../../src/webhooks/enqueue.ts";
 import { ask, openTestServer, type TestServer } from "../open-server.ts";
 
@@ -184,23 +183,6 @@ test("what waits is delivered by the process that comes after", async () => {
   await second.close();
   await first.registry.close();
   await rm(first.folder, { recursive: true });
-});
-
-test("two servers over one store deliver once", async () => {
-  const both = await openTestServer(undefined, { allowPrivateWebhooks: true });
-  const root = await both.account("root", "admin");
-  await ask(both.url, root, "POST", "/api/v1/webhooks", { name: "once", url: url(), events: ["model:create"] });
-  const second = openDeliveries(both.registry, { allowPrivate: true, failed: fail });
-  const forget = both.registry.log.subscribe(() => second.wake());
-  const before = received.length;
-  for (let index = 0; index < 10; index++)
-    await ask(both.url, root, "POST", "/api/v1/models", { name: `model-${index}` });
-  await arrivals(before + 10);
-  await second.close();
-  forget();
-  await both.close();
-  const ids = received.slice(before).map(({ headers }) => headers["x-casemate-delivery-id"]);
-  expect([ids.length, new Set(ids).size]).toEqual([10, 10]);
 });
 
 test("a page that watches ends when its account does", async () => {
