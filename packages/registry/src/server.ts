@@ -13,6 +13,7 @@ import { logRoutes } from "./routes/log.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { oidcRoutes } from "./routes/oidc.ts";
 import { promotionRoutes } from "./routes/promotions.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { versionRoutes } from "./routes/versions.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { openDeliveries } from "./webhooks/deliver.ts";
@@ -49,6 +50,7 @@ export function routesOf(
 ): readonly Route[] {
   return [
     ...identityRoutes,
+    ...tokenRoutes,
     ...(oidc === undefined ? [] : oidcRoutes(oidc)),
     ...modelRoutes,
     ...versionRoutes(() => admissions.wake()),

@@ -7,6 +7,7 @@ import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { localPrincipal } from "./first-admin.ts";
+import { discover, exchange, isSafe, type Provider } from "./oidc-provider.ts";
 import { type NewSession, openSession } from "./sign-in.ts";
 import { isSame } from "./tokens.ts";
 import { insertUser, type UserRow } from "./users.ts";
@@ -52,12 +53,6 @@ export interface OidcSignIn {
     readonly cookie: string;
     readonly address: string;
   }): Promise<NewSession>;
-}
-
-interface Provider {
-  readonly authorization_endpoint: string;
-  readonly token_endpoint: string;
-  readonly jwks_uri: string;
 }
 
 const TIME_TO_SIGN_IN = 10 * 60 * 1000;
@@ -221,85 +216,6 @@ function nameFor({ preferred_username, email }: JWTPayload, id: string): string 
       (each): each is string => typeof each === "string" && /^[\w.@-]{1,60}$/.test(each),
     ) ?? "person";
   return `${wish}-${id.slice(2, 8).replaceAll(/[^A-Za-z0-9]/g, "x")}`;
-}
-
-/** By TLS, or on this machine. */
-function isSafe(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { protocol, hostname } = new URL(url);
-  return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
-}
-
-async function discover(issuer: string): Promise<Provider> {
-  const response = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, {
-    redirect: "error",
-    signal: AbortSignal.timeout(10_000),
-  }).catch((cause) => {
-    throw new RegistryError("UNAVAILABLE", `the OpenID Connect provider ${issuer} does not answer`, { cause });
-  });
-  const found = (await response.json().catch(() => ({}))) as Partial<Provider> & { readonly issuer?: string };
-  const { authorization_endpoint, token_endpoint, jwks_uri } = found;
-  if (
-    found.issuer !== issuer ||
-    authorization_endpoint === undefined ||
-    token_endpoint === undefined ||
-    jwks_uri === undefined ||
-    ![authorization_endpoint, token_endpoint, jwks_uri].every(isSafe)
-  )
-    throw new RegistryError(
-      "UNAVAILABLE",
-      `the OpenID Connect provider ${issuer} does not describe itself as expected`,
-    );
-  return { authorization_endpoint, token_endpoint, jwks_uri };
-}
-
-async function exchange(
-  endpoint: string,
-  {
-    code,
-    verifier,
-    clientId,
-    redirectUri,
-    secret,
-  }: {
-    readonly code: string;
-    readonly verifier: string;
-    readonly clientId: string;
-    readonly redirectUri: string;
-    readonly secret?: string;
-  },
-): Promise<string> {
-  const body = new URLSearchParams({
-    grant_type: "authorization_code",
-    code,
-    redirect_uri: redirectUri,
-    code_verifier: verifier,
-    ...(secret === undefined ? { client_id: clientId } : {}),
-  });
-  const headers = new Headers({ accept: "application/json" });
-  if (secret !== undefined) {
-    const credentials = `${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`;
-    headers.set("authorization", `Basic ${Buffer.from(credentials).toString("base64")}`);
-  }
-  const response = await fetch(endpoint, {
-    method: "POST",
-    headers,
-    body,
-    redirect: "error",
-    signal: AbortSignal.timeout(10_000),
-  }).catch((cause) => {
-    throw new RegistryError("UNAVAILABLE", "the OpenID Connect provider does not answer", { cause });
-  });
-  const { id_token, error } = (await response.json().catch(() => ({}))) as {
-    readonly id_token?: unknown;
-    readonly error?: unknown;
-  };
-  if (!response.ok || typeof id_token !== "string")
-    throw new RegistryError(
-      "UNAUTHENTICATED",
-      `the provider gives no token: ${String(error ?? response.status).slice(0, 100)}`,
-    );
-  return id_token;
 }
 
 /**
