@@ -24,9 +24,12 @@ const BATCH = 500;
  * blobs. `backup.json` is written last: without it there is no backup. Throws FULL, UNREACHABLE, and CORRUPT for a blob that is not what its
  * name says.
  */
-export async function backUpStore({ rows, blobs, dialect }: Store<unknown>, folder: string): Promise<StoreBackup> {
+export async function backUpStore(
+  { blobs, snapshot: atOneMoment }: Store<unknown>,
+  folder: string,
+): Promise<StoreBackup> {
   await mkdir(join(folder, "rows"), { recursive: true, mode: 0o700 });
-  const { tables, migrations } = await atOneMoment(rows as Kysely<unknown>, dialect, async (snapshot) => {
+  const { tables, migrations } = await atOneMoment(async (snapshot) => {
     const names = (await snapshot.introspection.getTables())
       .map(({ name }) => name)
       .filter((name) => name !== "migrations")
@@ -104,24 +107,6 @@ export async function restoreStore(store: Store<unknown>, folder: string): Promi
     }
   });
   return backup;
-}
-
-/** One view of all tables: a snapshot that neither sees later writes nor holds them up. */
-async function atOneMoment<T>(
-  rows: Kysely<unknown>,
-  dialect: Store<unknown>["dialect"],
-  work: (snapshot: Kysely<unknown>) => Promise<T>,
-): Promise<T> {
-  return await rows.connection().execute(async (snapshot) => {
-    await sql
-      .raw(dialect === "postgres" ? "begin isolation level repeatable read read only" : "begin")
-      .execute(snapshot);
-    try {
-      return await work(snapshot);
-    } finally {
-      await sql.raw("rollback").execute(snapshot);
-    }
-  });
 }
 
 async function writeRows(

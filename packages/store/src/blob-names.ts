@@ -13,3 +13,10 @@ export function checkName(prefix: string, sha256: string): void {
       `sha256: expected 64 lower-case hexadecimal digits, got ${JSON.stringify(sha256)}`,
     );
 }
+
+/** Throws INVALID_OPTION for what is not a place in a blob. */
+export function checkRange(start: number, end: number | undefined): void {
+  for (const [name, value] of Object.entries({ start, end }))
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0))
+      throw new StoreError("INVALID_OPTION", `${name}: expected a whole number of bytes, got ${value}`);
+}
