@@ -5,12 +5,17 @@ import { clearIncoming, openFileBlobs } from "./files/file-blobs.ts";
 import { makeFolders } from "./files/folders.ts";
 import { migrate } from "./migrate.ts";
 import { openPostgresRows } from "./postgres/open-rows.ts";
+import { openS3Blobs } from "./s3/s3-blobs.ts";
+import type { S3Location } from "./s3/s3-location.ts";
 import type { Dialect, Migration, Rows, Store } from "./store.ts";
 
-/** Where rows and blobs live: all in a folder of this machine, or rows on PostgreSQL (`postgres://…`) and blobs in a folder that all processes see. */
+/**
+ * Where rows and blobs live: all in a folder of this machine, or rows on PostgreSQL (`postgres://…`) and blobs in a folder that all processes
+ * see, or in a bucket.
+ */
 export type Location =
   | { readonly folder: string }
-  | { readonly postgres: string; readonly blobs: { readonly folder: string } };
+  | { readonly postgres: string; readonly blobs: { readonly folder: string } | { readonly s3: S3Location } };
 
 export interface StoreOptions {
   readonly now?: () => number;
@@ -24,7 +29,10 @@ export async function openStore<Tables>(
   migrations: readonly Migration[],
   { now = Date.now, random = Math.random }: StoreOptions = {},
 ): Promise<Store<Tables>> {
-  const blobs = await openBlobs("postgres" in location ? location.blobs.folder : join(location.folder, "blobs"), now());
+  const blobs = await openBlobs(
+    "postgres" in location ? location.blobs : { folder: join(location.folder, "blobs") },
+    now(),
+  );
   const [dialect, rows]: [Dialect, Rows<Tables>] =
     "postgres" in location
       ? ["postgres", openPostgresRows<Tables>(location.postgres, { random })]
@@ -39,8 +47,12 @@ export async function openStore<Tables>(
   return { dialect, rows: reads, blobs, write, snapshot, close };
 }
 
-async function openBlobs(folder: string, now: number): Promise<Blobs> {
-  await makeFolders(resolve(folder), 0o700);
-  await clearIncoming(folder, now);
-  return openFileBlobs(folder);
+async function openBlobs(
+  place: { readonly folder: string } | { readonly s3: S3Location },
+  now: number,
+): Promise<Blobs> {
+  if ("s3" in place) return await openS3Blobs(place.s3, now);
+  await makeFolders(resolve(place.folder), 0o700);
+  await clearIncoming(place.folder, now);
+  return openFileBlobs(place.folder);
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { CompiledQuery, type DatabaseConnection, SqliteDialect, SqliteDriver, type TransactionSettings } from "kysely";
+import { type DatabaseConnection, SqliteDialect, SqliteDriver, type TransactionSettings } from "kysely";
 import type Database from "libsql";
-import { StoreError } from "../errors.ts";
 import { storeErrorOf } from "./errors.ts";
 
 /**
@@ -9,16 +8,17 @@ import { storeErrorOf } from "./errors.ts";
  * written in between, and fail. Errors are the store's.
  */
 export class LibsqlDialect extends SqliteDialect {
-  readonly #config: ConstructorParameters<typeof SqliteDialect>[0];
+  readonly #path: string;
+  readonly #database: Database.Database;
 
   constructor(path: string, database: Database.Database) {
-    const config = { database: asKyselyExpects(path, database) };
-    super(config);
-    this.#config = config;
+    super({ database: asKyselyExpects(path, database) });
+    this.#path = path;
+    this.#database = database;
   }
 
   override createDriver(): SqliteDriver {
-    return new ImmediateDriver(this.#config);
+    return new ImmediateDriver(this.#path, this.#database);
   }
 }
 
@@ -26,35 +26,47 @@ const ATTEMPTS = 2000;
 const BETWEEN_ATTEMPTS = 5; // milliseconds: ten seconds in all
 
 class ImmediateDriver extends SqliteDriver {
+  readonly #path: string;
+  readonly #database: Database.Database;
+
+  constructor(path: string, database: Database.Database) {
+    super({ database: asKyselyExpects(path, database) });
+    this.#path = path;
+    this.#database = database;
+  }
+
   /** Waits for another's write, which in the same process can only end if waiting does not block. */
-  override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
-    const begin = CompiledQuery.raw(settings?.accessMode === "read only" ? "begin" : "begin immediate");
+  override async beginTransaction(_: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
+    const begin = settings?.accessMode === "read only" ? "begin" : "begin immediate";
     for (let attempt = 1; ; attempt++) {
       try {
-        await connection.executeQuery(begin);
+        // not by a prepared statement: one that finds the database busy stays in progress, and no later transaction on its connection
+        // can commit (https://github.com/tursodatabase/libsql-js/pull/237)
+        this.#database.exec(begin);
         return;
-      } catch (error) {
-        if (attempt === ATTEMPTS || !isBusy(error)) throw error;
+      } catch (cause) {
+        if (attempt === ATTEMPTS || !/^SQLITE_BUSY/.test((cause as { code?: string }).code ?? ""))
+          throw storeErrorOf(cause, this.#path);
         await sleep(BETWEEN_ATTEMPTS);
       }
     }
   }
 
-  /** SQLite itself has rolled back where the disk was full; that there is nothing left to do must not hide why. */
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+  override async commitTransaction(): Promise<void> {
     try {
-      await super.rollbackTransaction(connection);
-    } catch (error) {
-      if (!(error instanceof Error) || !/no transaction is active/.test(error.message)) throw error;
+      this.#database.exec("commit");
+    } catch (cause) {
+      throw storeErrorOf(cause, this.#path);
     }
+  }
+
+  /** SQLite itself has rolled back where the disk was full; that there is nothing left to do must not hide why. */
+  override async rollbackTransaction(): Promise<void> {
+    if (this.#database.inTransaction) this.#database.exec("rollback");
   }
 }
 
-function isBusy(error: unknown): boolean {
-  return error instanceof StoreError && /^SQLITE_BUSY/.test((error.cause as { code?: string }).code ?? "");
-}
-
-/** libsql's statements take parameters one by one, where Kysely passes a list. */
+/** libsql's statements take parameters one by one, where Kysely passes a list, and give bytes as an ArrayBuffer. */
 function asKyselyExpects(path: string, database: Database.Database) {
   const translated = <T>(work: () => T): T => {
     try {
@@ -69,11 +81,19 @@ function asKyselyExpects(path: string, database: Database.Database) {
       const statement = translated(() => database.prepare(sql));
       return {
         reader: statement.reader,
-        all: (parameters: readonly unknown[]) => translated(() => statement.all(...parameters)) as unknown[],
+        all: (parameters: readonly unknown[]) =>
+          translated(() => (statement.all(...parameters) as Record<string, unknown>[]).map(withBuffers)),
         run: (parameters: readonly unknown[]) =>
           translated(() => statement.run(...parameters)) as { changes: number; lastInsertRowid: number },
-        iterate: (parameters: readonly unknown[]) => statement.iterate(...parameters) as IterableIterator<unknown>,
+        *iterate(parameters: readonly unknown[]) {
+          for (const row of statement.iterate(...parameters)) yield withBuffers(row as Record<string, unknown>);
+        },
       };
     },
   };
+}
+
+function withBuffers(row: Record<string, unknown>): Record<string, unknown> {
+  for (const [name, value] of Object.entries(row)) if (value instanceof ArrayBuffer) row[name] = Buffer.from(value);
+  return row;
 }
