@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Blobs } from "./blobs.ts";
 import { openEmbeddedRows } from "./embedded/open-rows.ts";
+import { storeErrorOf } from "./files/errors.ts";
 import { clearIncoming, openFileBlobs } from "./files/file-blobs.ts";
 import { makeFolders } from "./files/folders.ts";
 import { migrate } from "./migrate.ts";
@@ -52,7 +53,11 @@ async function openBlobs(
   now: number,
 ): Promise<Blobs> {
   if ("s3" in place) return await openS3Blobs(place.s3, now);
-  await makeFolders(resolve(place.folder), 0o700);
-  await clearIncoming(place.folder, now);
+  try {
+    await makeFolders(resolve(place.folder), 0o700);
+    await clearIncoming(place.folder, now);
+  } catch (cause) {
+    throw storeErrorOf(cause, place.folder);
+  }
   return openFileBlobs(place.folder);
 }

@@ -13,10 +13,11 @@ async function* contentOf(value) {
 }
 for (let time = 0; time < Number(times); time++) {
   const value = await store.write(async (rows) => {
-    const before = await rows.selectFrom("counters").selectAll().executeTakeFirstOrThrow();
+    const before = await rows.selectFrom("counters").selectAll().where("name", "=", "a").executeTakeFirstOrThrow();
     await rows
       .updateTable("counters")
       .set({ value: before.value + 1 })
+      .where("name", "=", "a")
       .execute();
     await rows
       .insertInto("counters")

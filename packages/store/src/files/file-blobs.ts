@@ -5,6 +5,7 @@ import { Readable } from "node:stream";
 import { checkName, checkRange } from "../blob-names.ts";
 import type { BlobEntry, Blobs } from "../blobs.ts";
 import { StoreError } from "../errors.ts";
+import { storeErrorOf } from "./errors.ts";
 import { flush, flushFolder, makeFolders } from "./folders.ts";
 
 /**
@@ -36,7 +37,7 @@ export function openFileBlobs(path: string): Blobs {
       await makeFolders(dirname(temporary));
       return await work(temporary);
     } catch (cause) {
-      throw storeError(cause, folder);
+      throw storeErrorOf(cause, folder);
     } finally {
       await rm(temporary, { force: true });
     }
@@ -66,7 +67,7 @@ export function openFileBlobs(path: string): Blobs {
         file = await open(placeOf(prefix, sha256), "r");
       } catch (cause) {
         if (isMissing(cause)) throw missing(prefix, sha256);
-        throw storeError(cause, folder);
+        throw storeErrorOf(cause, folder);
       }
       if (end !== undefined && end <= start) {
         await file.close();
@@ -150,13 +151,4 @@ function isMissing(cause: unknown): boolean {
 
 function unlessMissing(cause: unknown): undefined {
   if (!isMissing(cause)) throw cause;
-}
-
-function storeError(cause: unknown, folder: string): unknown {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
-    return new StoreError("FULL", `no room left in ${folder}`, { cause });
-  if (["EACCES", "EPERM", "EROFS", "EIO", "ENOTDIR"].includes(code ?? ""))
-    return new StoreError("UNREACHABLE", `cannot use ${folder}: ${message}`, { cause });
-  return cause;
 }
