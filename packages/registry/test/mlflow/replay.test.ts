@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createDatabase } from "../../../store/test/homes.ts";
+import { type PostgresServer, startPostgres } from "../../../store/test/postgres-server.ts";
 import { ask, openTestServer, type TestServer } from "../open-server.ts";
 import { accountWith, mlflow } from "./server-with.ts";
 
@@ -17,9 +17,19 @@ let server: TestServer;
 let mia: string;
 let reviewer: string;
 
+let postgres: PostgresServer;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+});
+
+afterAll(async () => {
+  await postgres.close();
+});
+
 describe.each(["embedded", "postgres"] as const)("%s", (home) => {
   beforeAll(async () => {
-    server = await openTestServer(home === "embedded" ? undefined : await createDatabase());
+    server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
     mia = await accountWith(server, "mia", ["contributor", "releaser", "admin"]);
     reviewer = await accountWith(server, "rev", ["reviewer"]);
   });
