@@ -1,10 +1,10 @@
-import { join } from "node:path";
 import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
 import { version } from "../version.ts";
 import { wholeNumber } from "./options.ts";
 import { readJson } from "./read-json.ts";
+import { STORE_HELP, storeLocation } from "./store-location.ts";
 
 interface ServeFlags {
   readonly folder: string;
@@ -36,7 +36,7 @@ export function serveCommand(console: Console): Command {
 
 const EXAMPLES = `
 The first start prints the administrator's one-time password. Put a proxy with TLS before an address that others reach.
-Rows are kept on PostgreSQL where CASEMATE_POSTGRES names a server (postgres://…), else in the folder.
+${STORE_HELP}
 Ends with exit code 0 at Ctrl-C or SIGTERM, after what is under way; 2 wrong use or bad input, 3 it cannot run.
 
 Examples:
@@ -51,9 +51,8 @@ async function serve(
   const oidc = oidcFile === undefined ? undefined : await readJson(oidcFile);
   const failed = (error: unknown) =>
     console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  const { CASEMATE_POSTGRES: postgres } = process.env;
-  const store = postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } };
-  const registry = await openRegistry({ folder, failed, ...store, ...(origin === undefined ? {} : { origin }) });
+  const store = storeLocation(folder, process.env);
+  const registry = await openRegistry({ folder, failed, store, ...(origin === undefined ? {} : { origin }) });
   try {
     const [admin, server] = await Promise.all([
       createFirstAdmin(registry),
