@@ -158,6 +158,27 @@ describe.each(homes)("%s", (home) => {
   });
 });
 
+test("on PostgreSQL, all of 300 writes to one row by three stores succeed, however often they lose to each other", async () => {
+  folder = await mkdtemp(join(tmpdir(), "casemate-store-"));
+  const place = await newLocation("postgres", folder);
+  const stores = await Promise.all([1, 2, 3].map(() => openStore<Tables>(place, migrations)));
+  await stores[0]!.write(async (rows) => {
+    await rows.insertInto("counters").values({ name: "a", value: 0 }).execute();
+  });
+  const add = (index: number) =>
+    stores[index % 3]!.write(async (rows) => {
+      const { value } = await rows.selectFrom("counters").selectAll().executeTakeFirstOrThrow();
+      await rows
+        .updateTable("counters")
+        .set({ value: value + 1 })
+        .execute();
+    });
+  await Promise.all(Array.from({ length: 300 }, (_, index) => add(index)));
+  expect(await stores[0]!.rows.selectFrom("counters").select("value").execute()).toEqual([{ value: 300 }]);
+  for (const store of stores) await store.close();
+  await rm(folder, { recursive: true });
+});
+
 test("times of PostgreSQL are whole milliseconds, in whatever zone the server is", async () => {
   folder = await mkdtemp(join(tmpdir(), "casemate-store-"));
   const opened = await openStore(await newLocation("postgres", folder), []);

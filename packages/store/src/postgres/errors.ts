@@ -11,7 +11,7 @@ export function storeErrorOf(cause: unknown): unknown {
   if (
     GONE.test(code) ||
     NO_CONNECTION.test(code) ||
-    /Connection terminated|timeout exceeded|Client was closed/.test(message)
+    /Connection terminated|timeout exceeded|is not queryable/.test(message)
   )
     return new StoreError("UNREACHABLE", `the database cannot be reached: ${message}`, { cause });
   return cause;

@@ -13,7 +13,15 @@ export interface PostgresOptions {
   readonly random: () => number;
 }
 
-const ATTEMPTS = 12;
+const ATTEMPTS = 12; // after the second only writers that are no stores can be in the way
+
+/**
+ * What a write begins with: first tries run beside each other, and one that lost runs alone, or many writers of one row would keep losing
+ * to each other. The lock is fair, ends with its transaction, and unlike an advisory one is taken before the snapshot is.
+ */
+const besideOthers = sql`lock table migrations in row share mode`;
+const alone = sql`lock table migrations in exclusive mode`;
+
 const MIGRATION_LOCK = 7_311_020_114; // any number, the same in every process
 const QUIET = 60_000; // milliseconds that a statement may take, or a transaction may wait for its next
 
@@ -26,10 +34,16 @@ export function openPostgresRows<Tables>(url: string, { connections = 10, random
     async write(work) {
       for (let attempt = 1; ; attempt++) {
         try {
-          return await writes.transaction().setIsolationLevel("serializable").execute(work);
+          return await writes
+            .transaction()
+            .setIsolationLevel("serializable")
+            .execute(async (transaction) => {
+              await (attempt === 1 ? besideOthers : alone).execute(transaction);
+              return await work(transaction);
+            });
         } catch (error) {
           if (attempt === ATTEMPTS || !isLost(error)) throw error;
-          await sleep(2 ** Math.min(attempt, 8) * random());
+          if (attempt > 1) await sleep(2 ** Math.min(attempt, 8) * random());
         }
       }
     },
