@@ -2,20 +2,17 @@ import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../../store/test/postgres-server.ts";
+import { createDatabase } from "../../store/test/homes.ts";
 import { backUpRegistry, openRegistry, restoreRegistry } from "../src/index.ts";
 import { ask, openTestServer, sha256Of } from "./open-server.ts";
 
-let postgres: PostgresServer;
 let folder: string;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
   folder = await mkdtemp(join(tmpdir(), "casemate-backup-"));
 });
 
 afterAll(async () => {
-  await postgres.close();
   await rm(folder, { recursive: true });
 });
 
@@ -25,8 +22,8 @@ test.each(["embedded", "postgres"] as const)(
     const locationIn = async (place: string, kind: typeof home) =>
       kind === "embedded"
         ? { folder: place }
-        : { postgres: await postgres.createDatabase(), blobs: { folder: join(place, "blobs") } };
-    const database = await postgres.createDatabase();
+        : { postgres: await createDatabase(), blobs: { folder: join(place, "blobs") } };
+    const database = await createDatabase();
     const server = await openTestServer(home === "embedded" ? undefined : database);
     const token = await server.account("ada", "contributor");
     const content = Buffer.from("weights \u0000 \u20ac");

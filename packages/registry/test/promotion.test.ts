@@ -17,10 +17,9 @@ import {
   verifyProof,
 } from "@casemate/evidence";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../../store/test/postgres-server.ts";
+import { createDatabase } from "../../store/test/homes.ts";
 import { ask, openTestServer, sha256Of, type TestServer } from "./open-server.ts";
 
-let postgres: PostgresServer;
 let server: TestServer;
 let signer: Signer;
 const tokens: Record<string, string> = {};
@@ -29,17 +28,9 @@ const files = { "model.onnx": Buffer.from("not really a graph"), "README.md": Bu
 const call = (who: string, method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
   ask(server.url, tokens[who] ?? "", method, `/api/v1${path}`, body, headers);
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-afterAll(async () => {
-  await postgres.close();
-});
-
 describe.each(["embedded", "postgres"] as const)("%s", (home) => {
   beforeAll(async () => {
-    server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
+    server = await openTestServer(home === "embedded" ? undefined : await createDatabase());
     tokens.ada = await server.account("ada", "contributor");
     tokens.bob = await server.account("bob", "reviewer");
     tokens.eve = await server.account("eve", "reviewer");

@@ -1,22 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../../store/test/postgres-server.ts";
+import { expect, test } from "vitest";
+import { createDatabase } from "../../store/test/homes.ts";
 import { openTestServer } from "./open-server.ts";
 import { letWritersLoose } from "./writers.ts";
-
-let postgres: PostgresServer;
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-afterAll(async () => {
-  await postgres.close();
-});
 
 test.each(["embedded", "postgres"])(
   "20 writers for two seconds, %s: no version twice, none lost, aliases are registers",
   async (home) => {
-    const server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
+    const server = await openTestServer(home === "embedded" ? undefined : await createDatabase());
     try {
       const token = await server.account("writer", "contributor");
       const outcome = await letWritersLoose(server, token, { writers: 20, seconds: 2, seed: 1 });

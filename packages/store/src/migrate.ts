@@ -5,7 +5,7 @@ import type { Dialect, Migration } from "./store.ts";
 
 /**
  * Brings the tables forward, within one transaction that holds off every other process. Throws NEWER_SCHEMA where the tables are of a
- * later version than this code, MIGRATION_FAILED where a migration was changed after it ran, or fails.
+ * later version than this code, MIGRATION_FAILED where migrations were changed after they ran, or one fails.
  */
 export async function migrate(
   rows: Transaction<unknown>,
@@ -21,29 +21,47 @@ export async function migrate(
       ({ name, sha256 }) => [name, sha256],
     ),
   );
-  const known = new Set(migrations.map(({ name }) => name));
-  const newer = [...done.keys()].filter((name) => !known.has(name));
-  if (newer.length > 0)
-    throw new StoreError(
-      "NEWER_SCHEMA",
-      `the database has ${newer.sort().join(", ")}, which this version does not know; use the version that made it`,
-    );
-  for (const { name, sql: statements } of [...migrations].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const sha256 = createHash("sha256").update(statements[dialect].join(";\n")).digest("hex");
-    const before = done.get(name);
-    if (before !== undefined && before !== sha256)
-      throw new StoreError(
-        "MIGRATION_FAILED",
-        `migration ${name} is not the one that ran on this database (${before.slice(0, 12)}…, now ${sha256.slice(0, 12)}…)`,
-      );
-    if (before !== undefined) continue;
+  const steps = [...migrations]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, sql: { [dialect]: statements } }) => ({
+      name,
+      statements,
+      sha256: createHash("sha256").update(statements.join(";\n")).digest("hex"),
+    }));
+  refuseNewer(done, steps);
+  refuseChanged(done, steps);
+  for (const { name, statements, sha256 } of steps) {
+    if (done.has(name)) continue;
     try {
-      for (const statement of statements[dialect]) await sql.raw(statement).execute(rows);
+      for (const statement of statements) await sql.raw(statement).execute(rows);
     } catch (cause) {
+      if (cause instanceof StoreError) throw cause; // the disk or the server, not the step
       throw new StoreError("MIGRATION_FAILED", `migration ${name}: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
     }
     await sql`insert into migrations (name, sha256, at) values (${name}, ${sha256}, ${now()})`.execute(rows);
   }
+}
+
+function refuseNewer(done: ReadonlyMap<string, string>, steps: readonly { readonly name: string }[]): void {
+  const known = new Set(steps.map(({ name }) => name));
+  const newer = [...done.keys()].filter((name) => !known.has(name));
+  if (newer.length > 0)
+    throw new StoreError(
+      "NEWER_SCHEMA",
+      `the database has ${newer.sort().join(", ")}, which this version does not know; use the version that made it`,
+    );
+}
+
+function refuseChanged(
+  done: ReadonlyMap<string, string>,
+  steps: readonly { readonly name: string; readonly sha256: string }[],
+): void {
+  const changed = steps.flatMap(({ name, sha256 }) => {
+    const before = done.get(name) ?? sha256;
+    return before === sha256 ? [] : [`${name} (${before.slice(0, 12)}…, now ${sha256.slice(0, 12)}…)`];
+  });
+  if (changed.length > 0)
+    throw new StoreError("MIGRATION_FAILED", `not the migrations that ran on this database: ${changed.join(", ")}`);
 }

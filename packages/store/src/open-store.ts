@@ -1,17 +1,22 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import type { Transaction } from "kysely";
+import { join, resolve } from "node:path";
 import type { Blobs } from "./blobs.ts";
 import { openEmbeddedRows } from "./embedded/open-rows.ts";
+import { storeErrorOf } from "./files/errors.ts";
 import { clearIncoming, openFileBlobs } from "./files/file-blobs.ts";
+import { makeFolders } from "./files/folders.ts";
 import { migrate } from "./migrate.ts";
 import { openPostgresRows } from "./postgres/open-rows.ts";
-import type { Migration, Store } from "./store.ts";
+import { openS3Blobs } from "./s3/s3-blobs.ts";
+import type { S3Location } from "./s3/s3-location.ts";
+import type { Dialect, Migration, Rows, Store } from "./store.ts";
 
-/** Where rows and blobs live: all in a folder of this machine, or rows on PostgreSQL (`postgres://…`) and blobs in a folder that all processes see. */
+/**
+ * Where rows and blobs live: all in a folder of this machine, or rows on PostgreSQL (`postgres://…`) and blobs in a folder that all processes
+ * see, or in a bucket.
+ */
 export type Location =
   | { readonly folder: string }
-  | { readonly postgres: string; readonly blobs: { readonly folder: string } };
+  | { readonly postgres: string; readonly blobs: { readonly folder: string } | { readonly s3: S3Location } };
 
 export interface StoreOptions {
   readonly now?: () => number;
@@ -23,56 +28,36 @@ export interface StoreOptions {
 export async function openStore<Tables>(
   location: Location,
   migrations: readonly Migration[],
-  options: StoreOptions = {},
+  { now = Date.now, random = Math.random }: StoreOptions = {},
 ): Promise<Store<Tables>> {
-  return "postgres" in location
-    ? await openPostgres(location, migrations, options)
-    : await openEmbedded(location, migrations, options);
-}
-
-async function openEmbedded<Tables>(
-  { folder }: { readonly folder: string },
-  migrations: readonly Migration[],
-  { now = Date.now }: StoreOptions,
-): Promise<Store<Tables>> {
-  const blobs = await openBlobs(join(folder, "blobs"), now());
-  const { reads, writes } = openEmbeddedRows<Tables>(join(folder, "casemate.db"));
-  const write: Store<Tables>["write"] = async (work) => await writes.transaction().execute(work);
-  const close = async () => {
-    await reads.destroy();
-    await writes.destroy();
-  };
-  await closingOnError(close, () =>
-    write((rows) => migrate(rows as unknown as Transaction<unknown>, "sqlite", migrations, now)),
+  const blobs = await openBlobs(
+    "postgres" in location ? location.blobs : { folder: join(location.folder, "blobs") },
+    now(),
   );
-  return { dialect: "sqlite", rows: reads, blobs, write, close };
-}
-
-async function openPostgres<Tables>(
-  { postgres, blobs: { folder } }: { readonly postgres: string; readonly blobs: { readonly folder: string } },
-  migrations: readonly Migration[],
-  { now = Date.now, random }: StoreOptions,
-): Promise<Store<Tables>> {
-  const blobs = await openBlobs(folder, now());
-  const { rows, write, alone } = openPostgresRows<Tables>(postgres, random === undefined ? {} : { random });
-  const close = async () => await rows.destroy();
-  await closingOnError(close, () =>
-    alone((transaction) => migrate(transaction as unknown as Transaction<unknown>, "postgres", migrations, now)),
-  );
-  return { dialect: "postgres", rows, blobs, write, close };
-}
-
-async function openBlobs(folder: string, now: number): Promise<Blobs> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await clearIncoming(folder, now);
-  return openFileBlobs(folder);
-}
-
-async function closingOnError(close: () => Promise<void>, work: () => Promise<void>): Promise<void> {
+  const [dialect, rows]: [Dialect, Rows<Tables>] =
+    "postgres" in location
+      ? ["postgres", openPostgresRows<Tables>(location.postgres, { random })]
+      : ["sqlite", await openEmbeddedRows<Tables>(join(location.folder, "casemate.db"))];
+  const { reads, write, snapshot, migrating, close } = rows;
   try {
-    await work();
+    await migrating((transaction) => migrate(transaction, dialect, migrations, now));
   } catch (error) {
     await close();
     throw error;
   }
+  return { dialect, rows: reads, blobs, write, snapshot, close };
+}
+
+async function openBlobs(
+  place: { readonly folder: string } | { readonly s3: S3Location },
+  now: number,
+): Promise<Blobs> {
+  if ("s3" in place) return await openS3Blobs(place.s3, now);
+  try {
+    await makeFolders(resolve(place.folder), 0o700);
+    await clearIncoming(place.folder, now);
+  } catch (cause) {
+    throw storeErrorOf(cause, place.folder);
+  }
+  return openFileBlobs(place.folder);
 }

@@ -15,7 +15,7 @@ export interface Migration {
 /** Rows and blobs behind one interface; `Tables` is Kysely's description of the tables. */
 export interface Store<Tables> {
   readonly dialect: Dialect;
-  /** For reads. */
+  /** For reads, and only for them: the database refuses anything else. */
   readonly rows: Kysely<Tables>;
   readonly blobs: Blobs;
   /**
@@ -23,5 +23,17 @@ export interface Store<Tables> {
    * (so `work` may run more than once and touches nothing but rows). What it returns is durable when the promise resolves.
    */
   write<T>(work: (rows: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /** Runs `work` on a connection of its own, whose reads all see the same moment, while others go on writing. */
+  snapshot<T>(work: (rows: Transaction<Tables>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
+}
+
+/** What either home of rows gives. */
+export interface Rows<Tables> {
+  readonly reads: Kysely<Tables>;
+  readonly write: Store<Tables>["write"];
+  readonly snapshot: Store<Tables>["snapshot"];
+  /** One transaction, alone among those that migrate in any process. */
+  readonly migrating: (work: (rows: Transaction<unknown>) => Promise<void>) => Promise<void>;
+  readonly close: () => Promise<void>;
 }

@@ -1,8 +1,8 @@
-import { join } from "node:path";
 import { backUpRegistry, restoreRegistry } from "@casemate/registry";
-import type { Location, StoreBackup } from "@casemate/store";
+import type { StoreBackup } from "@casemate/store";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
+import { STORE_HELP, storeLocation } from "./store-location.ts";
 
 interface Flags {
   readonly folder: string;
@@ -15,7 +15,12 @@ export function backupCommand(console: Console): Command {
     .argument("<target>", "a folder that is empty or not there; it will hold the registry's private keys")
     .addHelpText("after", examples("casemate backup /backup/2026-11-23 --folder /srv/registry"))
     .action(async (target: string, { folder, json }: Flags) => {
-      show(await backUpRegistry(folder, target, locationOf(folder)), `backed up to ${target}`, json, console);
+      show(
+        await backUpRegistry(folder, target, storeLocation(folder, process.env)),
+        `backed up to ${target}`,
+        json,
+        console,
+      );
     });
 }
 
@@ -25,7 +30,12 @@ export function restoreCommand(console: Console): Command {
     .argument("<backup>", "the folder that `casemate backup` made")
     .addHelpText("after", examples("casemate restore /backup/2026-11-23 --folder /srv/registry"))
     .action(async (backup: string, { folder, json }: Flags) => {
-      show(await restoreRegistry(backup, folder, locationOf(folder)), `restored to ${folder}`, json, console);
+      show(
+        await restoreRegistry(backup, folder, storeLocation(folder, process.env)),
+        `restored to ${folder}`,
+        json,
+        console,
+      );
     });
 }
 
@@ -38,17 +48,13 @@ function withFlags(command: Command): Command {
 
 function examples(line: string): string {
   return `
-Rows on PostgreSQL are meant where CASEMATE_POSTGRES names a server; a backup of either home restores to the other.
+${STORE_HELP}
+A backup of one home restores to any other.
 Exit codes: 0 done, 2 wrong use, bad input or a damaged backup, 3 it cannot run.
 
 Examples:
   ${line}
 `;
-}
-
-function locationOf(folder: string): Location {
-  const { CASEMATE_POSTGRES: postgres } = process.env;
-  return postgres === undefined ? { folder } : { postgres, blobs: { folder: join(folder, "blobs") } };
 }
 
 function show({ tables, blobs }: StoreBackup, what: string, json: boolean | undefined, console: Console): void {

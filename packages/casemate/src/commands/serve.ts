@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { createFirstAdmin, createServer, openRegistry, RegistryError } from "@casemate/registry";
 import { Command } from "commander";
 import type { Console } from "../console.ts";
@@ -6,6 +5,7 @@ import { version } from "../version.ts";
 import { wholeNumber } from "./options.ts";
 import { readJson } from "./read-json.ts";
 import { readText } from "./read-text.ts";
+import { STORE_HELP, storeLocation } from "./store-location.ts";
 
 interface ServeFlags {
   readonly folder: string;
@@ -41,7 +41,7 @@ export function serveCommand(console: Console): Command {
 
 const EXAMPLES = `
 The first start prints the administrator's one-time password. Put a proxy with TLS before an address that others reach.
-Rows are kept on PostgreSQL where CASEMATE_POSTGRES names a server (postgres://…), else in the folder.
+${STORE_HELP}
 Ends with exit code 0 at Ctrl-C or SIGTERM, after what is under way; 2 wrong use or bad input, 3 it cannot run.
 
 Examples:
@@ -57,12 +57,10 @@ async function serve(
   const policies = policyFile === undefined ? undefined : await readText(policyFile);
   const failed = (error: unknown) =>
     console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
-  const { CASEMATE_POSTGRES: postgres } = process.env;
-  const store = postgres === undefined ? {} : { store: { postgres, blobs: { folder: join(folder, "blobs") } } };
   const registry = await openRegistry({
     folder,
     failed,
-    ...store,
+    store: storeLocation(folder, process.env),
     ...(origin === undefined ? {} : { origin }),
     ...(policies === undefined ? {} : { policies }),
   });

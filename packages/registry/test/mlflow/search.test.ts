@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../../../store/test/postgres-server.ts";
+import { createDatabase } from "../../../store/test/homes.ts";
 import { openTestServer, type TestServer } from "../open-server.ts";
 import { accountWith, mlflow } from "./server-with.ts";
 
@@ -33,19 +33,9 @@ let token: string;
 const ids = new Map<string, string>();
 const fill = (text: string) => text.replaceAll(/@\w+/g, (name) => ids.get(name) ?? name);
 
-let postgres: PostgresServer;
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-afterAll(async () => {
-  await postgres.close();
-});
-
 describe.each(["embedded", "postgres"] as const)("%s", (home) => {
   beforeAll(async () => {
-    server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
+    server = await openTestServer(home === "embedded" ? undefined : await createDatabase());
     ids.clear();
     token = await accountWith(server, "mia", ["contributor"]);
     for (const [path, given] of seed) {

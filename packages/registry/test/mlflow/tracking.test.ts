@@ -1,24 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type PostgresServer, startPostgres } from "../../../store/test/postgres-server.ts";
+import { createDatabase } from "../../../store/test/homes.ts";
 import { ask, openTestServer, type TestServer } from "../open-server.ts";
 import { accountWith, mlflow, put } from "./server-with.ts";
 
 let server: TestServer;
 let token: string;
 
-let postgres: PostgresServer;
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-});
-
-afterAll(async () => {
-  await postgres.close();
-});
-
 describe.each(["embedded", "postgres"] as const)("%s", (home) => {
   beforeAll(async () => {
-    server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
+    server = await openTestServer(home === "embedded" ? undefined : await createDatabase());
     token = await accountWith(server, "mia", ["contributor", "admin"]);
   });
 

@@ -1,89 +1,66 @@
-import { CompiledQuery, type DatabaseConnection, Kysely, SqliteDialect, SqliteDriver } from "kysely";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Kysely, type Transaction } from "kysely";
 import Database from "libsql";
-import { StoreError } from "../errors.ts";
+import type { Rows } from "../store.ts";
+import { storeErrorOf } from "./errors.ts";
+import { LibsqlDialect } from "./libsql-dialect.ts";
 
-/** Two connections to one SQLite file, so that reads do not wait for, or see, a write that is not committed. */
-export interface EmbeddedRows<Tables> {
-  readonly reads: Kysely<Tables>;
-  readonly writes: Kysely<Tables>;
-}
-
-/** How long one process waits for another's write, in milliseconds. */
+/** How long a statement outside of writes waits for another process, in milliseconds. */
 const BUSY_TIMEOUT = 10_000;
 
-/** Opens a SQLite file by libsql in WAL mode; a commit is on the disk before it is acknowledged. Throws CORRUPT, UNREACHABLE. */
-export function openEmbeddedRows<Tables>(path: string): EmbeddedRows<Tables> {
-  return { reads: open<Tables>(path), writes: open<Tables>(path) };
-}
-
-function open<Tables>(path: string): Kysely<Tables> {
-  try {
-    const database = new Database(path);
-    for (const setting of [
-      "journal_mode = WAL",
-      "synchronous = FULL",
-      "foreign_keys = ON",
-      `busy_timeout = ${BUSY_TIMEOUT}`,
-    ])
-      database.pragma(setting);
-    return new Kysely<Tables>({ dialect: new ImmediateDialect({ database: withoutMetadata(database) }) });
-  } catch (cause) {
-    throw storeError(cause, path);
-  }
-}
-
-/** A write that begins as a read may find that another process has written in between, and fail; one that begins as a write waits. */
-class ImmediateDialect extends SqliteDialect {
-  readonly #config: ConstructorParameters<typeof SqliteDialect>[0];
-
-  constructor(config: ConstructorParameters<typeof SqliteDialect>[0]) {
-    super(config);
-    this.#config = config;
-  }
-
-  override createDriver(): SqliteDriver {
-    return new ImmediateDriver(this.#config);
-  }
-}
-
-class ImmediateDriver extends SqliteDriver {
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
-  }
-}
-
-/** What Kysely asks of a database, from libsql: errors become the store's. */
-function withoutMetadata(database: Database.Database) {
-  const translated = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (cause) {
-      throw storeError(cause, "the database");
-    }
-  };
+/**
+ * Opens a SQLite file by libsql in WAL mode; a commit is on the disk before it is acknowledged. Reads have a connection of their own, so
+ * they neither wait for a write nor see what it has not committed. Throws CORRUPT, FULL, UNREACHABLE.
+ */
+export async function openEmbeddedRows<Tables>(path: string): Promise<Rows<Tables>> {
+  const writes = await open<Tables>(path, ["busy_timeout = 0"]); // `begin immediate` is tried again instead, without blocking
+  const reads = await open<Tables>(path, ["query_only = ON"]);
+  const write: Rows<Tables>["write"] = async (work) => await writes.transaction().execute(work);
   return {
-    close: () => database.close(),
-    prepare(sql: string) {
-      const statement = translated(() => database.prepare(sql));
-      return {
-        reader: statement.reader,
-        all: (parameters: readonly unknown[]) => translated(() => statement.all(...parameters)) as unknown[],
-        run: (parameters: readonly unknown[]) =>
-          translated(() => statement.run(...parameters)) as { changes: number; lastInsertRowid: number },
-        iterate: (parameters: readonly unknown[]) => statement.iterate(...parameters) as IterableIterator<unknown>,
-      };
+    reads,
+    write,
+    migrating: async (work) => await write((rows) => work(rows as unknown as Transaction<unknown>)),
+    async snapshot(work) {
+      const snapshot = await open<Tables>(path, ["query_only = ON"]);
+      try {
+        return await snapshot.transaction().setAccessMode("read only").execute(work);
+      } finally {
+        await snapshot.destroy();
+      }
+    },
+    async close() {
+      await reads.destroy();
+      await writes.destroy();
     },
   };
 }
 
-/** A store's error for one of SQLite's; what is about the statement itself stays as it is. */
-function storeError(cause: unknown, path: string): unknown {
-  const { code = "", message = "" } = cause as { code?: string; message?: string };
-  if (/SQLITE_FULL/.test(code) || /disk is full/.test(message))
-    return new StoreError("FULL", `no room left for ${path}`, { cause });
-  if (/SQLITE_(CORRUPT|NOTADB)/.test(code) || /malformed|not a database/.test(message))
-    return new StoreError("CORRUPT", `${path} is damaged, or not a database: ${message}`, { cause });
-  if (/SQLITE_(CANTOPEN|IOERR|READONLY|BUSY|LOCKED)/.test(code) || /unable to open/i.test(message))
-    return new StoreError("UNREACHABLE", `cannot use ${path}: ${message}`, { cause });
-  return cause;
+async function open<Tables>(path: string, settings: readonly string[]): Promise<Kysely<Tables>> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return new Kysely<Tables>({ dialect: new LibsqlDialect(path, openDatabase(path, settings)) });
+    } catch (cause) {
+      // processes that start at once all turn a new file to WAL: SQLite answers that without waiting
+      if (attempt === 200 || (cause as { code?: string }).code !== "SQLITE_BUSY") throw storeErrorOf(cause, path);
+      await sleep(10);
+    }
+  }
+}
+
+function openDatabase(path: string, settings: readonly string[]): Database.Database {
+  const database = new Database(path);
+  try {
+    for (const setting of [
+      `busy_timeout = ${BUSY_TIMEOUT}`,
+      "journal_mode = WAL",
+      "synchronous = FULL",
+      "foreign_keys = ON",
+      ...settings,
+    ])
+      database.pragma(setting);
+    return database;
+  } catch (cause) {
+    database.close();
+    throw cause;
+  }
 }

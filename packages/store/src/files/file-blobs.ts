@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { copyFile, type FileHandle, mkdir, open, opendir, rename, rm, stat } from "node:fs/promises";
+import { copyFile, type FileHandle, open, opendir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Readable } from "node:stream";
-import { checkName } from "../blob-names.ts";
+import { checkName, checkRange } from "../blob-names.ts";
 import type { BlobEntry, Blobs } from "../blobs.ts";
 import { StoreError } from "../errors.ts";
+import { storeErrorOf } from "./errors.ts";
+import { flush, flushFolder, makeFolders } from "./folders.ts";
 
 /**
  * Blobs as files `<prefix>/ab/abcdef…`, written beside their place, flushed and renamed: a crash leaves nothing but a file in
@@ -35,7 +37,7 @@ export function openFileBlobs(path: string): Blobs {
       await makeFolders(dirname(temporary));
       return await work(temporary);
     } catch (cause) {
-      throw storeError(cause, folder);
+      throw storeErrorOf(cause, folder);
     } finally {
       await rm(temporary, { force: true });
     }
@@ -51,21 +53,25 @@ export function openFileBlobs(path: string): Blobs {
             "DIGEST_MISMATCH",
             `expected content with SHA-256 ${expected}, got ${sha256} (${size} bytes)`,
           );
-        if ((await entry(prefix, sha256)) === undefined) await settle(temporary, placeOf(prefix, sha256));
+        const place = placeOf(prefix, sha256);
+        // one of another size was damaged since; one that is whole may have come this moment, not yet flushed
+        if ((await entry(prefix, sha256))?.size === size) await flushFolder(dirname(place));
+        else await settle(temporary, place);
         return { sha256, size };
       });
     },
     get: async (prefix, sha256, { start = 0, end } = {}) => {
+      checkRange(start, end);
       let file: FileHandle;
       try {
         file = await open(placeOf(prefix, sha256), "r");
       } catch (cause) {
         if (isMissing(cause)) throw missing(prefix, sha256);
-        throw storeError(cause, folder);
+        throw storeErrorOf(cause, folder);
       }
       if (end !== undefined && end <= start) {
         await file.close();
-        return emptyStream();
+        return Readable.from([]);
       }
       return file.createReadStream({ start, ...(end === undefined ? {} : { end: end - 1 }) });
     },
@@ -125,28 +131,6 @@ async function writeFlushed(path: string, content: AsyncIterable<Uint8Array>): P
   return { sha256: hash.digest("hex"), size };
 }
 
-async function flush(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** On Linux a name is on the disk once its folder is flushed; Windows has no such thing. */
-async function flushFolder(path: string): Promise<void> {
-  if (process.platform !== "win32") await flush(path);
-}
-
-/** Makes folders on an absolute path, each on the disk afterwards: the new ones, and the one that they were made in. */
-async function makeFolders(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let each = path; each.length >= first.length; each = dirname(each)) await flushFolder(each);
-  await flushFolder(dirname(first));
-}
-
 async function namesIn(path: string): Promise<readonly string[]> {
   const names: string[] = [];
   try {
@@ -167,17 +151,4 @@ function isMissing(cause: unknown): boolean {
 
 function unlessMissing(cause: unknown): undefined {
   if (!isMissing(cause)) throw cause;
-}
-
-function emptyStream() {
-  return Readable.from([]);
-}
-
-function storeError(cause: unknown, folder: string): unknown {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG")
-    return new StoreError("FULL", `no room left in ${folder}`, { cause });
-  if (["EACCES", "EPERM", "EROFS", "EIO", "ENOTDIR"].includes(code ?? ""))
-    return new StoreError("UNREACHABLE", `cannot use ${folder}: ${message}`, { cause });
-  return cause;
 }
