@@ -27,7 +27,11 @@ afterAll(async () => {
   await postgres.close();
 });
 
-describe.each(["embedded", "postgres"] as const)("%s", (home) => {
+describe.each([
+  ["3.6", "embedded"],
+  ["3.6", "postgres"],
+  ["2.19", "embedded"],
+] as const)("what MLflow's Python client %s sends (%s)", (client, home) => {
   beforeAll(async () => {
     server = await openTestServer(home === "embedded" ? undefined : await postgres.createDatabase());
     mia = await accountWith(server, "mia", ["contributor", "releaser", "admin"]);
@@ -42,9 +46,9 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
   /** What of an answer is of its own time and place. */
   const OWN = /(timestamp|_time|timestamp_ms|file_size|^message$|^user_id$)$/;
 
-  test("answers what MLflow's Python client 3.6 sends as MLflow's own server does, but for what docs/mlflow.md says", async () => {
+  test("is answered as by MLflow's own server, but for what docs/mlflow.md says", async () => {
     const { exchanges }: { exchanges: readonly Exchange[] } = JSON.parse(
-      await readFile(new URL("../vectors/mlflow-trace.json", import.meta.url), "utf8"),
+      await readFile(new URL(`../vectors/mlflow-${client}-trace.json`, import.meta.url), "utf8"),
     );
     const bound = new Map<string, string>();
     const fill = (text: string) => text.replaceAll(/<(?:run|model) \d+>/g, (name) => bound.get(name) ?? name);

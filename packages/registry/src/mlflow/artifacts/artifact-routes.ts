@@ -142,7 +142,7 @@ export const artifactRoutes: readonly Route[] = [
     },
     async handle(call) {
       const { experiment, id } = await runOf(call);
-      const path = (call.query.path ?? "").replace(/\/+$/, "");
+      const path = (call.query.path ?? "").replace(/(?:^|\/)\.?\/*$/, "");
       const found = await listArtifacts(call.registry, call.principal.tenant, {
         type: "run",
         experiment,

@@ -11,7 +11,7 @@ export type Place =
  * decoded once, and is a key of a table, never a file's name. Throws INVALID for anything else, whatever another system might make of it.
  */
 export function placeOf(given: string): Place {
-  const text = given.replace(/\/+$/, "");
+  const text = given.replace(/(?:\/\.?)+$/, ""); // clients before 3.0 list "…/artifacts/."
   checkPath(text);
   const version = /^versions\/([^/]+)\/([1-9]\d{0,14})(?:\/(.+))?$/.exec(text);
   if (version !== null)
