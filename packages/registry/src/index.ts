@@ -34,6 +34,7 @@ export {
   updateModel,
 } from "./models/models.ts";
 export { keyOf, nameOf } from "./models/names.ts";
+export { moveVersion } from "./models/version-states.ts";
 export {
   createVersion,
   describeVersion,
@@ -41,7 +42,6 @@ export {
   getVersion,
   listVersions,
   type Material,
-  moveVersion,
   type NewVersion,
   tagVersion,
   type VersionRow,

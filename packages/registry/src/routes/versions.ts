@@ -4,6 +4,7 @@ import { RegistryError } from "../errors.ts";
 import { addEvidence, listEvidence, readEvidence } from "../evidence/evidence.ts";
 import { revisionIn } from "../http/revision.ts";
 import { type Route, route } from "../http/route.ts";
+import { moveVersion } from "../models/version-states.ts";
 import {
   createVersion,
   describeVersion,
@@ -11,7 +12,6 @@ import {
   firstEnvironment,
   getVersion,
   listVersions,
-  moveVersion,
   tagVersion,
 } from "../models/versions.ts";
 import type { Registry } from "../registry.ts";

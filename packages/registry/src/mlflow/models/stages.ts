@@ -2,6 +2,7 @@ import { digestOf } from "@casemate/evidence";
 import { RegistryError } from "../../errors.ts";
 import { change } from "../../events/change.ts";
 import type { Call } from "../../http/route.ts";
+import { refuseIfServed } from "../../models/version-states.ts";
 import { resourceOf, type VersionRow } from "../../models/versions.ts";
 import { promotionResource, requestPromotion } from "../../promotions/promotions.ts";
 import { releasePromotion } from "../../promotions/release.ts";
@@ -103,18 +104,7 @@ async function shelve(
 ): Promise<void> {
   const { tenant, model, version } = row;
   await change(registry, principal, async ({ rows, record }) => {
-    const release = await rows
-      .selectFrom("releases")
-      .select("environment")
-      .where("tenant", "=", tenant)
-      .where("model", "=", model)
-      .where("version", "=", version)
-      .executeTakeFirst();
-    if (release !== undefined)
-      throw new RegistryError(
-        "CONFLICT",
-        `Version ${version} of ${model} is released in ${release.environment}; revoke that first.`,
-      );
+    await refuseIfServed(rows, row);
     await rows
       .deleteFrom("archived_versions")
       .where("tenant", "=", tenant)

@@ -1,0 +1,114 @@
+import { digestOf } from "@casemate/evidence";
+import type { Principal } from "../access/principal.ts";
+import { RegistryError } from "../errors.ts";
+import { type Change, change } from "../events/change.ts";
+import type { Registry } from "../registry.ts";
+import type { VersionState } from "../tables/tables.ts";
+import { filesOf, findVersion, firstEnvironment, resourceOf, updateRow, type VersionRow } from "./versions.ts";
+
+/** From which states each state can be reached. Only `admit` leads out of pending, so that no way leads around the scan. */
+const before: Readonly<Record<VersionState, readonly VersionState[]>> = {
+  pending: [],
+  ready: ["pending", "quarantined"],
+  failed: ["pending"],
+  quarantined: ["ready"],
+  retired: ["ready", "quarantined"],
+  deleted: ["pending", "ready", "failed", "quarantined", "retired"],
+};
+
+/**
+ * Brings a version into another state. A version that an environment serves is neither retired nor deleted; one in quarantine is
+ * refused at every load from that moment. Throws NOT_FOUND, CONFLICT.
+ */
+export async function moveVersion(
+  registry: Registry,
+  principal: Principal,
+  {
+    model,
+    version,
+    to,
+    action,
+    reason,
+  }: {
+    readonly model: string;
+    readonly version: number;
+    readonly to: VersionState;
+    readonly action: string;
+    readonly reason: string;
+  },
+): Promise<void> {
+  const orphans = await change(registry, principal, async ({ rows, record }) => {
+    const row = await findVersion(rows, principal.tenant, model, version);
+    if (!before[to].includes(row.state))
+      throw new RegistryError(
+        "CONFLICT",
+        `version ${version} of ${row.model} is ${row.state}; only ${before[to].join(" or ")} ones become ${to}`,
+      );
+    if (to === "retired" || to === "deleted") await refuseIfServed(rows, row);
+    await updateRow(rows, row, {
+      state: to,
+      state_reason: reason,
+      updated_at: registry.now(),
+      revision: row.revision + 1,
+    });
+    if (to === "deleted")
+      await rows
+        .deleteFrom("aliases")
+        .where("tenant", "=", row.tenant)
+        .where("model", "=", row.model)
+        .where("version", "=", version)
+        .execute();
+    await record({
+      action,
+      resource: resourceOf(row.model, version),
+      before: digestOf(row.state),
+      after: digestOf(to),
+      reason,
+      details: { rootDigest: row.root_digest, from: row.state, to },
+    });
+    return to === "deleted" ? await onlyHere(rows, row) : [];
+  });
+  const { blob_prefix } = await firstEnvironment(registry, principal.tenant);
+  for (const sha256 of orphans) await registry.store.blobs.remove(blob_prefix, sha256);
+}
+
+/** Throws CONFLICT where an environment serves the version. */
+export async function refuseIfServed(rows: Change["rows"], { tenant, model, version }: VersionRow): Promise<void> {
+  const release = await rows
+    .selectFrom("releases")
+    .select("environment")
+    .where("tenant", "=", tenant)
+    .where("model", "=", model)
+    .where("version", "=", version)
+    .executeTakeFirst();
+  if (release !== undefined)
+    throw new RegistryError(
+      "CONFLICT",
+      `version ${version} of ${model} is released in ${release.environment}; revoke that first`,
+    );
+}
+
+/** Blobs that no version but this one has, and no run. */
+async function onlyHere(rows: Change["rows"], row: VersionRow): Promise<readonly string[]> {
+  const orphans: string[] = [];
+  for (const { sha256 } of await filesOf(rows, row)) {
+    const other = await rows
+      .selectFrom("version_files as f")
+      .innerJoin("versions as v", (join) =>
+        join.onRef("v.tenant", "=", "f.tenant").onRef("v.model", "=", "f.model").onRef("v.version", "=", "f.version"),
+      )
+      .select("f.path")
+      .where("f.tenant", "=", row.tenant)
+      .where("f.sha256", "=", sha256)
+      .where("v.state", "!=", "deleted")
+      .executeTakeFirst();
+    const artifact = await rows
+      .selectFrom("artifacts")
+      .select("path")
+      .where("tenant", "=", row.tenant)
+      .where("sha256", "=", sha256)
+      .executeTakeFirst();
+    if (other === undefined && artifact === undefined) orphans.push(sha256);
+  }
+  return [...new Set(orphans)];
+}
