@@ -106,6 +106,7 @@ export { type RadiusPoint, radiusCurve } from "./smoothing/radius-curve.ts";
 export { type SmoothedClassifierOptions, smoothedClassifier } from "./smoothing/smoothed-classifier.ts";
 export { type SmoothedModelOptions, smoothedModel } from "./smoothing/smoothed-model.ts";
 export type { NoiseOptions } from "./smoothing/votes.ts";
+export type { Augmentation } from "./training/augmentation.ts";
 export { takesTokens } from "./training/float-input.ts";
 export type { Freezing } from "./training/freezing.ts";
 export type { Batch, TrainingMethod, TrainingState } from "./training/method.ts";

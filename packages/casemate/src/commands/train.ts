@@ -47,7 +47,7 @@ const EXAMPLES = `
 Exit codes: 0 completed, 2 wrong use or bad input, 3 ended by a signal (the best model so far is written) or failed.
 
 Examples:
-  casemate train --architecture cnn --data train.npz --validation validation.npz --out model.onnx
+  casemate train --architecture cnn --data train.npz --validation validation.npz --shift 2 --out model.onnx
   casemate train model.onnx --data train.csv --epochs 20 --freeze-layers 1 --out tuned.onnx
   casemate train --architecture resnet --data pictures --method pgd --epsilon 8/255 --time-limit 1h --out robust.onnx
 `;

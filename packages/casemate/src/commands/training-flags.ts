@@ -34,7 +34,9 @@ export interface TrainingFlags {
   readonly learningRate: number;
   readonly schedule: keyof typeof schedules;
   readonly warmUp: number;
-  readonly labelSmoothing: number;
+  readonly labelSmoothing?: number;
+  readonly shift?: number;
+  readonly flip?: boolean;
   readonly mixup?: number;
   readonly cutmix?: number;
   readonly clip?: number;
@@ -90,7 +92,7 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--awp <gamma>", "perturb the weights too, by this share of each layer's norm", numberUpTo(1))
     .option("--with <models>", "other .onnx files to make examples with, for ensemble", parseNames)
     .option("--teacher <model>", "an .onnx file to learn from, for distillation")
-    .option("--epochs <n>", "times through the data, divided by the replays of free", wholeNumber(1), isPlain ? 15 : 30)
+    .option("--epochs <n>", "times through the data, divided by the replays of free", wholeNumber(1), 30)
     .option("--batch-size <n>", "samples in a step", wholeNumber(1), isPlain ? 100 : 50)
     .addOption(
       new Option("--optimizer <name>", "what takes the steps")
@@ -107,7 +109,13 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
         .default(isPlain ? "cosine" : "one-cycle"),
     )
     .option("--warm-up <share>", "of the training over which the learning rate rises from 0", atLeast0, 0.1)
-    .option("--label-smoothing <share>", "of probability that is spread over all classes", atLeast0, 0)
+    .option(
+      "--label-smoothing <share>",
+      "of probability that is spread over all classes (default: 0.1 for plain, else 0)",
+      atLeast0,
+    )
+    .option("--shift <pixels>", "move each image at random, up to so far each way", wholeNumber(1))
+    .option("--flip", "turn every second image over, from left to right")
     .option("--mixup <alpha>", "blend pairs of samples", numberUpTo(100))
     .option("--cutmix <alpha>", "put a rectangle of one image into another", numberUpTo(100))
     .option("--clip <norm>", "longest gradient of all weights together", numberUpTo(Infinity))
@@ -137,7 +145,7 @@ export function trainModelOptionsOf(
   if (flags.mixup !== undefined && flags.cutmix !== undefined)
     throw invalid("--mixup and --cutmix: expected one of the two");
   if (method === "ensemble" && !flags.with) throw invalid("--method ensemble: expected other models in --with");
-  const { mixup, cutmix, freeze, freezeLayers } = flags;
+  const { shift, flip, mixup, cutmix, freeze, freezeLayers } = flags;
   return {
     subject,
     data,
@@ -158,9 +166,12 @@ export function trainModelOptionsOf(
       learningRate: flags.learningRate,
       schedule: flags.schedule,
       warmUp: flags.warmUp,
-      labelSmoothing: flags.labelSmoothing,
+      labelSmoothing: flags.labelSmoothing ?? (method === "plain" ? 0.1 : 0),
       seed: flags.seed,
       signal,
+      ...((shift !== undefined || flip) && {
+        augmentation: { ...(shift !== undefined && { shift }), ...(flip && { flip }) },
+      }),
       ...(mixup !== undefined && { mixing: { type: "mixup", alpha: mixup } }),
       ...(cutmix !== undefined && { mixing: { type: "cutmix", alpha: cutmix } }),
       ...(flags.ramp !== undefined && { ramp: flags.ramp }),

@@ -8,5 +8,6 @@ export const streams = {
   calibration: 0x7a06,
   references: 0x7a07,
   reconstruction: 0x7a08,
+  augment: 0x7a09,
   method: 0x7b00,
 } as const;

@@ -1,6 +1,7 @@
 import type { BallNorm, ClassifierOptions, ThreatOptions } from "@casemate/attacks";
 import type { Optimizer } from "@casemate/onnx";
 import { DefenseError } from "../errors.ts";
+import type { Augmentation } from "./augmentation.ts";
 import type { Freezing } from "./freezing.ts";
 import type { TrainingMethod } from "./method.ts";
 import type { Mixing } from "./mixing.ts";
@@ -32,6 +33,8 @@ export interface TrainOptions {
   readonly ramp?: number;
   /** Probability that is spread evenly over all classes; 0 unless stated. */
   readonly labelSmoothing?: number;
+  /** Of images, before they are mixed; none if absent. */
+  readonly augmentation?: Augmentation;
   readonly mixing?: Mixing;
   /** Longest L2 norm of the gradient of all weights together. */
   readonly clip?: number;

@@ -3,6 +3,7 @@ import { type Model, openTrainer, type Trainer, withWeights } from "@casemate/on
 import { sizeOf, type Tensor, tensor } from "@casemate/tensor";
 import { type BoundMethod, openVerifier, SMALLEST_MARGIN } from "../bounds/verifier.ts";
 import { DefenseError } from "../errors.ts";
+import { augmented } from "./augmentation.ts";
 import { moveAverage } from "./averaging.ts";
 import type { Checkpoint, Position } from "./checkpoint.ts";
 import { refuseMovingTokens, withFloatInput } from "./float-input.ts";
@@ -200,8 +201,11 @@ export class TrainingSession {
   }
 
   #batchOf(rows: Uint32Array, step: number): Batch {
-    const { seed, labelSmoothing, mixing, classifier } = this.#settings;
-    const { x, labels } = rowsOf(this.#data, rows);
+    const { seed, labelSmoothing, augmentation, mixing, classifier } = this.#settings;
+    const isLast = classifier.layout === "channels-last";
+    const { x: stored, labels } = rowsOf(this.#data, rows);
+    const augmentDraw = (row: number) => ({ seed, stream: streams.augment, sample: rows[row]!, step });
+    const x = augmentation ? augmented(stored, augmentation, augmentDraw, isLast) : stored;
     const { classes } = this.#classifier;
     const targets = tensor(
       [rows.length, classes],
@@ -221,7 +225,7 @@ export class TrainingSession {
       sample: rows[row]!,
       step,
     });
-    const blended = mixed({ x, targets }, mixing, mixDraw, classifier.layout === "channels-last");
+    const blended = mixed({ x, targets }, mixing, mixDraw, isLast);
     return { ...blended, labels: largestOf(blended.targets), draw };
   }
 
