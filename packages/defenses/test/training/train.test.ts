@@ -198,6 +198,7 @@ test.each<[string, Partial<TrainOptions>, string]>([
   ["a pattern", { freeze: { names: ["conv9.*"] } }, "freeze: expected a pattern of some weight's name, got 'conv9.*'"],
   ["all frozen", { freeze: { layers: 9 } }, "freeze: expected to leave a weight to train"],
   ["cutmix of a table", { mixing: { type: "cutmix", alpha: 1 } }, "cutmix: expected images"],
+  ["a moved table", { augmentation: { shift: 1 } }, "augmentation: expected images"],
 ])("%s that makes no sense is refused", async (_, options, message) => {
   await expect(finished(train(smallModel(), data, { ...settings, ...options }))).rejects.toThrow(message);
 });
