@@ -3,22 +3,17 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   addKey,
-  attestationOf,
-  bundleOf,
   generateKey,
-  parametersWithDigest,
   parseBundle,
   parseNoteKey,
   type Signer,
   signerFromFile,
-  signStatement,
-  statementOf,
-  subjectOf,
   verifyProof,
 } from "@casemate/evidence";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDatabase } from "../../store/test/homes.ts";
 import { ask, openTestServer, sha256Of, type TestServer } from "./open-server.ts";
+import { robustnessOf, signatureOf, uploadVersion } from "./signed-version.ts";
 
 let server: TestServer;
 let signer: Signer;
@@ -52,7 +47,7 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
     expect((await call("ada", "POST", "/models", { name: "digits", description: "Handwritten digits" })).status).toBe(
       201,
     );
-    const { version, rootDigest } = await upload("digits");
+    const { version, rootDigest } = await uploadVersion(server, tokens.ada!, "digits", files);
     expect((await call("vic", "GET", `/models/digits/versions/${version}`)).body).toMatchObject({
       state: "ready",
       stateReason: expect.stringContaining("the scan says"),
@@ -68,13 +63,13 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
 
     await generateKey(join(server.folder, "stranger.pem"), "ed25519");
     const stranger = await signerFromFile(join(server.folder, "stranger.pem"));
-    for (const bundle of [await signatureOn(), await robustness(stranger)])
+    for (const bundle of [await signatureOf(files, signer), await robustnessOf(files, stranger)])
       expect((await call("ada", "POST", `/models/digits/versions/${version}/evidence`, bundle)).status).toBe(201);
     expect((await call("ada", "POST", "/promotions", want)).body.detail).toMatch(
       /^production refuses version 1 of digits:\nrobustness: untrusted: .*is not in the key ring$/,
     );
 
-    await call("ada", "POST", `/models/digits/versions/${version}/evidence`, await robustness());
+    await call("ada", "POST", `/models/digits/versions/${version}/evidence`, await robustnessOf(files, signer));
     const promotion = await call("ada", "POST", "/promotions", want);
     expect(promotion).toMatchObject({ status: 201, body: { state: "open", approvalsNeeded: 2, rootDigest } });
     const { id } = promotion.body;
@@ -128,7 +123,7 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
 
   test("rows that somebody changed behind the registry's back are noticed at the load", async () => {
     await call("ada", "POST", "/models", { name: "letters" });
-    const { version, rootDigest } = await upload("letters");
+    const { version, rootDigest } = await uploadVersion(server, tokens.ada!, "letters", files);
     await server.registry.store.write(async (rows) => {
       await rows
         .updateTable("environments")
@@ -211,56 +206,3 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
     await rm(join(server.folder, "stranger.pem"));
   });
 });
-
-async function upload(model: string): Promise<{ version: number; rootDigest: string }> {
-  for (const content of Object.values(files)) {
-    const { status } = await call("ada", "PUT", `/models/${model}/blobs/${sha256Of(content)}`, content);
-    expect(status).toBe(200);
-  }
-  const manifest = Object.entries(files).map(([path, content]) => ({
-    path,
-    sha256: sha256Of(content),
-    size: content.length,
-  }));
-  const { status, body } = await call("ada", "POST", `/models/${model}/versions`, { files: manifest });
-  expect({ status, state: body.state }).toEqual({ status: 201, state: "pending" });
-  await server.server.admissions.settled();
-  return body;
-}
-
-const signed = async (statement: Parameters<typeof signStatement>[0], by = signer) =>
-  bundleOf(await signStatement(statement, [by]), by.publicKey).json;
-
-/** As OpenSSF Model Signing has it. */
-const signatureOn = async () => {
-  const resources = Object.entries(files)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, content]) => ({ name, digest: sha256Of(content), algorithm: "sha256" }));
-  const root = createHash("sha256")
-    .update(Buffer.concat(resources.map(({ digest }) => Buffer.from(digest, "hex"))))
-    .digest("hex");
-  const predicate = { resources, serialization: { method: "files", hash_type: "sha256", allow_symlinks: false } };
-  return await signed(
-    statementOf([{ name: "digits", digest: { sha256: root } }], "https://model_signing/signature/v1.0", predicate),
-  );
-};
-
-const robustness = async (by = signer) =>
-  await signed(
-    attestationOf("robustness", [subjectOf("model", "model.onnx", sha256Of(files["model.onnx"]))], {
-      tool: { name: "casemate", version: "0.1.0" },
-      method: "test",
-      ...parametersWithDigest({ attack: "autoattack" }),
-      metrics: [{ name: "robust accuracy", value: 0.9, n: 500 }],
-      startedOn: new Date(Date.now() - 60_000).toISOString(),
-      finishedOn: new Date(Date.now() - 30_000).toISOString(),
-      expiresOn: new Date(Date.now() + 3_600_000).toISOString(),
-      thresholds: [],
-      scope: {},
-      result: "measured",
-      threat: { norm: "linf", epsilons: [0.2] },
-      checks: [{ id: "autoattack", status: "completed" }],
-      warnings: [],
-    }),
-    by,
-  );

@@ -43,7 +43,11 @@ export function measured(
         : `${age.toFixed(1)} days old; expected at most ${maximumAgeDays}`,
     ];
   const values = metrics.map((rule) => `${rule.metric} ${format(measuredValue(rule, record)!)} (${boundsOf(rule)})`);
-  return ["met", [...values, `signed by ${signer}`].join(", ")];
+  const isUnbound = metrics.length === 0 && verdicts === undefined && (record.metrics ?? []).length > 0;
+  return [
+    "met",
+    [...values, `signed by ${signer}`, ...(isUnbound ? ["the policy sets no threshold for it"] : [])].join(", "),
+  ];
 }
 
 const DAY = 24 * 60 * 60 * 1000;

@@ -246,6 +246,13 @@ test.each<[string, object, Measured | undefined, string, string]>([
   expect(await lineOf(requirement, measured)).toMatchObject({ status, reason: expect.stringContaining(reason) });
 });
 
+test("what passes without a threshold says so", async () => {
+  expect(await lineOf({}, {})).toMatchObject({
+    status: "met",
+    reason: "signed by auditor, the policy sets no threshold for it",
+  });
+});
+
 test("a threshold that was fixed beforehand and is as strict meets the rule", async () => {
   const thresholds = [
     { metric: "robust accuracy", atLeast: 0.6, approvedBy: "board", approvedOn: "2026-05-01T00:00:00Z" },
