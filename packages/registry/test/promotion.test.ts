@@ -202,7 +202,7 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
     const { sequence } = denied[0];
     const { body: proof } = await call("aud", "GET", `/events/${sequence}/proof`);
     expect(verifyProof(proof.proof, Buffer.from(proof.event), parseNoteKey(proof.key)).index).toBe(sequence);
-    expect(JSON.stringify(body)).not.toContain(tokens.ada!.split("_")[2]);
+    expect(JSON.stringify(body)).not.toContain(tokens.ada!.split("_").slice(2).join("_"));
     await rm(join(server.folder, "stranger.pem"));
   });
 });
