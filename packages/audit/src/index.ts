@@ -17,7 +17,7 @@ export { type ContractDraft, draftContract } from "./draft-contract.ts";
 export { AuditError, type AuditErrorCode } from "./errors.ts";
 export type { AuditEvent, PlannedCheck, PlannedSubject } from "./events.ts";
 export { evaluateGate, type Gate, parseGate } from "./gate.ts";
-export { radiusChart } from "./html/radius-chart.ts";
+export { partitionChart, radiusChart } from "./html/certified-chart.ts";
 export { trainingChart } from "./html/training-chart.ts";
 export { boundsOf, mutableMask } from "./input-bounds.ts";
 export { inspectModel } from "./inspect-model.ts";
@@ -27,6 +27,13 @@ export type { ArchitectureName, NewNetwork } from "./new-network.ts";
 export type { AuditOptions, SubjectSpec } from "./options.ts";
 export { renderHtml, type WrittenReports, writeReports } from "./output.ts";
 export { auditInChild, type ChildOptions } from "./parent/audit-in-child.ts";
+export {
+  type PartitionedModel,
+  type PartitionModelEvent,
+  type PartitionModelOptions,
+  type PartitionReport,
+  partitionModel,
+} from "./partition-model.ts";
 export { type PatchEvent, type PatchOptions, type PatchReport, patchCertificates } from "./patch-certificates.ts";
 export { plannedRows } from "./plan.ts";
 export { type ProbeEvent, type ProbeOptions, probe } from "./probe.ts";
@@ -48,9 +55,9 @@ export {
   type TrainedModel,
   type TrainingReport,
   type TrainModelEvent,
-  type TrainModelOptions,
   trainModel,
 } from "./train-model.ts";
+export type { TrainModelOptions } from "./training-options.ts";
 export { NORMS, type Verdict, verdictOf } from "./verdict.ts";
 export { version } from "./version.ts";
 export { type WrapModelOptions, type WrappedModel, wrapModel } from "./wrap-model.ts";

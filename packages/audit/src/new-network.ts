@@ -26,13 +26,14 @@ export interface NewNetworkOptions {
 }
 
 /**
- * A network with initial weights for these samples, with its contract. An `mlp` for tables standardises their features inside.
+ * A network with initial weights for these samples, with its contract. An `mlp` for tables standardises their features inside;
+ * `modelFor` gives the one that does so by some of the samples.
  * Throws an AuditError INVALID_OPTION or INVALID_DATA for samples that it cannot take, INVALID_CONTRACT for a contract of others.
  */
 export async function newNetwork(
   { architecture, vocabulary }: NewNetwork,
   { data, contract: contractPath, seed }: NewNetworkOptions,
-): Promise<ContractDraft & { readonly model: Model }> {
+): Promise<ContractDraft & { readonly model: Model; readonly modelFor: (x: Tensor) => Model }> {
   const sample = await readSamples(data);
   const given = contractPath === undefined ? undefined : await readContractFile(contractPath);
   if (vocabulary !== undefined && architecture !== "text-cnn") {
@@ -40,26 +41,27 @@ export async function newNetwork(
   }
   const size = { inputShape: sample.x.shape.slice(1), classes: classesOf(sample, given), seed };
   const said: string[] = [];
-  const builders: Record<ArchitectureName, () => Model> = {
+  const isTable = size.inputShape.length === 1;
+  if (architecture === "mlp" && isTable)
+    said.push("Features are standardised inside the model, by mean and deviation of the samples it is trained on.");
+  const tokens = architecture === "text-cnn" ? (vocabulary ?? largestToken(sample.x, data) + 1) : 0;
+  const builders: Record<ArchitectureName, (x: Tensor) => Model> = {
     cnn: () => cnn(size),
-    mlp: () => {
-      if (size.inputShape.length !== 1) return mlp(size);
-      said.push("Features are standardised inside the model, by mean and deviation of the samples it is trained on.");
-      return mlp({ ...size, standardization: standardizationOf(sample.x) });
-    },
+    mlp: (x) => mlp({ ...size, ...(isTable && x.shape[0]! > 0 && { standardization: standardizationOf(x) }) }),
     resnet: () => resNet(size),
-    "text-cnn": () => textCnn({ ...size, vocabulary: vocabulary ?? largestToken(sample.x, data) + 1 }),
+    "text-cnn": () => textCnn({ ...size, vocabulary: tokens }),
   };
-  const model = builders[architecture]();
+  const modelFor = builders[architecture];
+  const model = modelFor(sample.x);
   const isBytes = sample.sourceDtype === "uint8";
   const draft = draftContract(
     model,
     isBytes ? { ...sample, range: { lower: 0, upper: 1 }, sourceDtype: "float32" } : sample,
   );
-  if (!given) return { model, contract: draft.contract, inferred: [...draft.inferred, ...said] };
+  if (!given) return { model, modelFor, contract: draft.contract, inferred: [...draft.inferred, ...said] };
   const contract = adopted(given, draft.contract);
   checkContract(contract, model);
-  return { model, contract, inferred: said };
+  return { model, modelFor, contract, inferred: said };
 }
 
 function classesOf({ labelNames, labels }: ContractSample, given: Contract | undefined): number {

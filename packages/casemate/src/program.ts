@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, Load>> = {
   train: async (console, finish) => (await import("./commands/train.ts")).trainCommand(console, finish),
   harden: async (console, finish) => (await import("./commands/harden.ts")).hardenCommand(console, finish),
   smooth: async (console, finish) => (await import("./commands/smooth.ts")).smoothCommand(console, finish),
+  partitions: async (console, finish) => (await import("./commands/partitions.ts")).partitionsCommand(console, finish),
   patches: async (console, finish) => (await import("./commands/patches.ts")).patchesCommand(console, finish),
   detect: async (console, finish) => (await import("./commands/detect.ts")).detectCommand(console, finish),
   wrap: async (console) => (await import("./commands/wrap.ts")).wrapCommand(console),

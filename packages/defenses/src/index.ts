@@ -57,6 +57,7 @@ export {
   trainPartitions,
 } from "./ensembles/train-partitions.ts";
 export { disagreement, voting } from "./ensembles/voting.ts";
+export { type VotingModelOptions, votingModel } from "./ensembles/voting-model.ts";
 export { DefenseError, type DefenseErrorCode } from "./errors.ts";
 export { ablationTraining } from "./methods/ablation.ts";
 export { type AwpOptions, awp } from "./methods/awp.ts";

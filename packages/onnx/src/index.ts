@@ -33,6 +33,7 @@ export { type Feeds, type Probe, probe } from "./probe.ts";
 export { probeRuns } from "./probe-runs.ts";
 export { prune } from "./prune.ts";
 export { type ParseOptions, parseModel, type ReadOptions, readModel } from "./read.ts";
+export { renameNode } from "./rename-values.ts";
 export { runtimeVersion } from "./runtime-version.ts";
 export { type Device, openSession, type Session, type SessionOptions } from "./session.ts";
 export { openTrainer } from "./training/open-trainer.ts";

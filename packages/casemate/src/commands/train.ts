@@ -6,7 +6,8 @@ import { wholeNumber } from "./options.ts";
 import { runTraining } from "./run-training.ts";
 import { addTrainingOptions, type TrainingFlags, trainModelOptionsOf } from "./training-flags.ts";
 
-interface TrainFlags extends TrainingFlags {
+/** Which network begins anew, if one does. */
+export interface NetworkFlags {
   readonly architecture?: ArchitectureName;
   readonly vocabulary?: number;
 }
@@ -15,7 +16,19 @@ interface TrainFlags extends TrainingFlags {
 export function trainCommand(console: Console, finish: (code: ExitCode) => void): Command {
   const command = new Command("train")
     .description("Train an ONNX classifier further, or a new one from random weights.")
-    .argument("[model]", "an .onnx file to go on from")
+    .argument("[model]", "an .onnx file to go on from");
+  return addTrainingOptions(addArchitectureOptions(command), "plain")
+    .addHelpText("after", EXAMPLES)
+    .action(async (model: string | undefined, flags: TrainingFlags & NetworkFlags) => {
+      finish(
+        await runTraining((signal) => trainModelOptionsOf(flags, subjectOf(model, flags), signal), flags, console),
+      );
+    });
+}
+
+/** Declares them. */
+export function addArchitectureOptions(command: Command): Command {
+  return command
     .addOption(
       new Option("--architecture <name>", "begin anew with this network").choices(["mlp", "cnn", "resnet", "text-cnn"]),
     )
@@ -24,16 +37,10 @@ export function trainCommand(console: Console, finish: (code: ExitCode) => void)
       "tokens that text-cnn knows (default: one more than the largest in the data)",
       wholeNumber(1),
     );
-  return addTrainingOptions(command, "plain")
-    .addHelpText("after", EXAMPLES)
-    .action(async (model: string | undefined, flags: TrainFlags) => {
-      finish(
-        await runTraining((signal) => trainModelOptionsOf(flags, subjectOf(model, flags), signal), flags, console),
-      );
-    });
 }
 
-function subjectOf(model: string | undefined, { architecture, vocabulary }: TrainFlags) {
+/** A model or a new network. Throws INVALID_OPTION for both, or neither. */
+export function subjectOf(model: string | undefined, { architecture, vocabulary }: NetworkFlags) {
   if (model !== undefined && architecture === undefined && vocabulary === undefined) return { model };
   if (model === undefined && architecture !== undefined)
     return { architecture, ...(vocabulary !== undefined && { vocabulary }) };

@@ -22,14 +22,15 @@ export interface TrainedPartitions {
 }
 
 /**
- * Trains the models of deep partition aggregation (Levine & Feizi, 2021, https://arxiv.org/abs/2006.14768), each from `start` on its
- * part alone, by a seed that its number gives. `validation` must be data that no attacker reaches; without it, a part chooses its
- * best epoch by its own samples. A part without samples keeps the weights of `start`. There is no time limit, since models would
- * then depend on the clock; a signal ends in its reason, since fewer models would certify nothing. Throws a DefenseError INVALID_OPTION
+ * Trains the models of deep partition aggregation (Levine & Feizi, 2021, https://arxiv.org/abs/2006.14768), each from `start`, or from
+ * what `start` makes of its part, on its part alone, by a seed that its number gives. `validation` must be data that no attacker
+ * reaches; without it, a part chooses its best epoch by its own samples. A part without samples keeps the weights that it would start
+ * from. There is no time limit, since models would then depend on the clock; a signal ends in its reason, since fewer models would
+ * certify nothing. Throws a DefenseError INVALID_OPTION
  * for a count of parts that makes no sense, and what `train` throws.
  */
 export async function* trainPartitions(
-  start: Model,
+  start: Model | ((samples: LabelledSamples) => Model),
   data: LabelledSamples,
   options: TrainPartitionsOptions,
 ): AsyncGenerator<TrainPartitionsEvent, TrainedPartitions> {
@@ -41,13 +42,14 @@ export async function* trainPartitions(
   const parts = partition(data, count, seed);
   const models: Model[] = [];
   for (const [part, samples] of parts.entries()) {
+    const model = typeof start === "function" ? start(samples) : start;
     signal?.throwIfAborted();
     yield { type: "part-started", part, parts: count, samples: samples.labels.length };
     if (samples.labels.length === 0) {
-      models.push(start);
+      models.push(model);
       continue;
     }
-    const steps = train(start, samples, {
+    const steps = train(model, samples, {
       validation: samples,
       ...rest,
       seed: seed + part,
