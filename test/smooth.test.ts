@@ -18,9 +18,9 @@ const pictures = join(digits, "digits-test-500.npz");
 
 describe("casemate smooth", () => {
   test("certifies samples, and writes the report and the picture of what it prints", async () => {
-    const [out, picture] = [join(folder, "new", "report.json"), join(folder, "new", "curve.svg")];
+    const [out, plot] = [join(folder, "new", "report.json"), join(folder, "new", "curve.svg")];
     const args = ["--data", pictures, "--sigma", "0.25", "--draws", "500", "--samples", "12", "--seed", "4"];
-    const { code, stdout } = await casemate(["smooth", network, ...args, "--out", out, "--picture", picture]);
+    const { code, stdout } = await casemate(["smooth", network, ...args, "--out", out, "--plot", plot]);
     expect(code).toBe(0);
     const report = JSON.parse(readFileSync(out, "utf8"));
     expect(report.certificates).toHaveLength(12);
@@ -37,7 +37,7 @@ describe("casemate smooth", () => {
     const most = 0.25 * normalQuantile(0.001 ** (1 / 500)); // when all draws agree
     expect(right.some((each: Certificate) => Math.abs(each.radius - most) < 1e-6)).toBe(true);
     expect(Math.max(...right.map((each: Certificate) => each.radius))).toBeLessThanOrEqual(most + 1e-6);
-    const svg = readFileSync(picture, "utf8");
+    const svg = readFileSync(plot, "utf8");
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"[\s\S]*<\/svg>\n$/);
     expect(svg).not.toContain("var(--"); // a file of its own has no style sheet
     expect(heightsOf(svg)[0]).toBeCloseTo(1 - right.length / 12, 2);

@@ -29,7 +29,7 @@ interface SmoothFlags {
   readonly seed: number;
   readonly threads?: number;
   readonly out?: string;
-  readonly picture?: string;
+  readonly plot?: string;
   readonly output?: string;
   readonly copies: number;
   readonly json?: boolean;
@@ -51,7 +51,7 @@ export function smoothCommand(console: Console, finish: (code: ExitCode) => void
     .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
     .option("--threads <n>", "threads of the runtime at most (default: all cores)", wholeNumber(1))
     .option("--out <file>", "write the report there as JSON, with a certificate for each sample")
-    .option("--picture <file>", "draw certified accuracy by radius there, as SVG")
+    .option("--plot <file>", "draw certified accuracy by radius there, as SVG")
     .option("--output <file>", "write the smoothed model there as .onnx, its contract beside it; it certifies nothing")
     .option("--copies <n>", "noisy copies that vote in that model", wholeNumber(1), 100)
     .option("--json", "print the report as JSON on standard output, and nothing else there")
@@ -64,23 +64,23 @@ const EXAMPLES = `
 Exit codes: 0 completed, 2 wrong use or bad input, 3 the run failed.
 
 Examples:
-  casemate smooth model.onnx --data samples.npz --sigma 0.25 --draws 10000 --samples 200 --picture curve.svg
+  casemate smooth model.onnx --data samples.npz --sigma 0.25 --draws 10000 --samples 200 --plot curve.svg
   casemate smooth model.onnx --sigma 0.25 --copies 100 --output smoothed.onnx
 `;
 
 async function run(model: string, flags: SmoothFlags, console: Console): Promise<ExitCode> {
-  const { data, contract, sigma, copies, out, picture, output, json = false } = flags;
-  if (data === undefined && (output === undefined || out !== undefined || picture !== undefined)) {
+  const { data, contract, sigma, copies, out, plot, output, json = false } = flags;
+  if (data === undefined && (output === undefined || out !== undefined || plot !== undefined)) {
     throw new AuditError("INVALID_OPTION", "--data: expected labelled samples to certify, got none");
   }
   const about = { ...(contract !== undefined && { contract }), ...(data !== undefined && { data }) };
-  for (const path of [out, picture, output]) if (path !== undefined) await prepareFolder(dirname(path));
+  for (const path of [out, plot, output]) if (path !== undefined) await prepareFolder(dirname(path));
   const served = output === undefined ? undefined : await smoothedFile(model, { sigma, copies, ...about });
   const report = data === undefined ? undefined : await certified({ model, ...about, data }, flags, console);
   const text = report && JSON.stringify(report, null, 2);
   if (out !== undefined) await writeFileWhole(out, `${text}\n`);
-  if (report && picture !== undefined) await writeFileWhole(picture, radiusChart(report));
-  const written = [out, picture].filter((path) => path !== undefined);
+  if (report && plot !== undefined) await writeFileWhole(plot, radiusChart(report));
+  const written = [out, plot].filter((path) => path !== undefined);
   if (served && output !== undefined) {
     const contractPath = output.replace(/(\.onnx)?$/i, ".contract.json");
     await writeFileWhole(contractPath, `${JSON.stringify(served.contract, null, 2)}\n`);
