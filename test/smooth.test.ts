@@ -114,7 +114,7 @@ describe("casemate smooth", () => {
     ["no sigma", ["--data", pictures], /required option '--sigma/],
     ["a sigma of 0", ["--data", pictures, "--sigma", "0"], /expected a number above 0/],
     ["no samples", ["--sigma", "1"], /--data: expected labelled samples to certify, got none/],
-    ["a picture without samples", ["--sigma", "1", "--output", "x.onnx", "--picture", "x.svg"], /--data: expected/],
+    ["a picture without samples", ["--sigma", "1", "--output", "x.onnx", "--plot", "x.svg"], /--data: expected/],
     ["an alpha of 1", ["--data", pictures, "--sigma", "1", "--alpha", "1"], /alpha between 0 and 1, got 1/],
   ])("says what is wrong with %s", async (_, args, message) => {
     const { code, stderr } = await casemate(["smooth", network, ...args]);
