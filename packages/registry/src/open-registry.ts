@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKey, openLog, type Signer, signerFromFile } from "@casemate/evidence";
 import { type Location, type Migration, openStore } from "@casemate/store";
@@ -62,7 +62,10 @@ export async function openRegistry(options: RegistryOptions): Promise<OpenRegist
       signers.set(name, signer);
       return signer;
     };
-    const registry: Registry = { store, policies, log, signerFor, scan, now, randomBytes: draw };
+    const scratch = join(folder, "scratch");
+    await rm(scratch, { recursive: true, force: true }); // nobody else uses it: the log has one writer
+    await mkdir(scratch, { mode: 0o700 });
+    const registry: Registry = { store, policies, log, signerFor, scan, scratch, now, randomBytes: draw };
     await createEnvironments(registry, localPrincipal());
     log.wake(); // what was committed before a crash
     return {

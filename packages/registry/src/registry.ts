@@ -13,6 +13,8 @@ export interface Registry {
   readonly signerFor: (tenant: string, environment: string) => Promise<Signer>;
   /** Says what files hide: the folder is scanned, nothing in it is loaded. */
   readonly scan: (folder: string) => Promise<ScanOutcome>;
+  /** A folder for files of the moment, which only this user can read; emptied at each start. */
+  readonly scratch: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Bytes that nobody can guess. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +14,22 @@ test("killed three times under load, every acknowledged version is there and the
   const { acknowledged, missing, isLogWhole } = await killUnderLoad(3, 1);
   expect(acknowledged).toBeGreaterThanOrEqual(9);
   expect({ missing, isLogWhole }).toEqual({ missing: [], isLogWhole: true });
+});
+
+test("what a killed server left of files that it was scanning is gone at the next start", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "casemate-scratch-"));
+  try {
+    const options = { folder, failed: () => undefined };
+    const first = await openRegistry(options);
+    await mkdir(join(first.scratch, "admit-left"));
+    await writeFile(join(first.scratch, "admit-left", "model.onnx"), "weights");
+    await first.close();
+    const second = await openRegistry(options);
+    expect(await readdir(second.scratch)).toEqual([]);
+    await second.close();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a database that is gone is a clear answer, and its return needs nothing", async () => {

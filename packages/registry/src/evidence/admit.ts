@@ -1,6 +1,5 @@
 import { createWriteStream } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import {
@@ -33,7 +32,7 @@ export async function admit(registry: Registry, tenant: string, model: string, v
   if (row.state !== "pending") return;
   const end = (to: "ready" | "failed", reason: string) =>
     moveVersion(registry, actor, { model, version, to, action: `version:${to}`, reason });
-  const folder = await mkdtemp(join(tmpdir(), "casemate-admit-"));
+  const folder = await mkdtemp(join(registry.scratch, "admit-"));
   try {
     const fault = (await materialize(registry, row, folder)) ?? (await signatureFault(registry, row));
     if (fault !== undefined) return await end("failed", fault);
