@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   appendFileSync,
   chmodSync,
@@ -327,6 +328,34 @@ describe("attest", () => {
       ),
     ).toMatchObject({ code: 0 });
     expect(read(output).statement.predicate).toMatchObject({ verdict: "clean" });
+  });
+
+  test("wraps how a model was trained, as SLSA provenance", async () => {
+    const data = join(iris, "test.csv");
+    const base = join(iris, "iris-mlp.onnx");
+    const out = at("tuned.onnx");
+    const training = ["train", base, "--data", data, "--validation", data, "--epochs", "2", "--out", out];
+    expect(await run(...training)).toMatchObject({ code: 0 });
+    const output = at("training.sigstore.json");
+    const args = ["--report", `${out}.training.json`, "--key", at("release.pem"), "--output", output];
+    expect(await run("attest", "--kind", "training", ...args)).toMatchObject({ code: 0 });
+    const { statement } = read(output);
+    const sha256 = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
+    expect(statement.predicateType).toBe("https://slsa.dev/provenance/v1");
+    expect(statement.subject).toMatchObject([{ name: "tuned.onnx", digest: { sha256: sha256(out) } }]);
+    expect(statement.predicate).toMatchObject({
+      buildDefinition: {
+        buildType: "https://casemate.dev/attestation/training/v0.1",
+        externalParameters: { method: "plain", epochs: 2, seed: 0 },
+        resolvedDependencies: [
+          { name: "test.csv", digest: { sha256: sha256(data) }, annotations: { role: "data" } },
+          { name: "test.csv", digest: { sha256: sha256(data) }, annotations: { role: "validation" } },
+          { name: "iris-mlp.onnx", digest: { sha256: sha256(base) }, annotations: { role: "base" } },
+        ],
+      },
+      runDetails: { byproducts: [{ digest: { sha256: sha256(`${out}.training.json`) } }] },
+    });
+    expect(JSON.stringify(statement)).not.toContain(iris); // paths are nobody's business
   });
 
   test("wraps a predicate about files", async () => {

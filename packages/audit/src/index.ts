@@ -58,6 +58,7 @@ export {
   trainModel,
 } from "./train-model.ts";
 export type { TrainModelOptions } from "./training-options.ts";
+export { attestTraining, TrainingProvenance } from "./training-provenance.ts";
 export { NORMS, type Verdict, verdictOf } from "./verdict.ts";
 export { version } from "./version.ts";
 export { type WrapModelOptions, type WrappedModel, wrapModel } from "./wrap-model.ts";

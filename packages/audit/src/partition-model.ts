@@ -14,6 +14,7 @@ import { type OpenTraining, openTraining } from "./open-training.ts";
 import type { DataReport } from "./report.ts";
 import type { Contract } from "./schemas/contract.ts";
 import type { TrainModelOptions } from "./training-options.ts";
+import { dependenciesOf, sha256Of, type TrainingProvenance } from "./training-provenance.ts";
 import { version } from "./version.ts";
 
 export interface PartitionModelOptions extends Omit<TrainModelOptions, "evaluation"> {
@@ -29,12 +30,9 @@ export type PartitionModelEvent =
   | { readonly type: "certifying"; readonly fraction: number };
 
 /** How many poisoned training samples the predictions of a vote outlive. */
-export interface PartitionReport {
-  readonly casemate: string;
-  readonly started: string;
+export interface PartitionReport extends TrainingProvenance {
   readonly data: DataReport;
   readonly test: DataReport;
-  readonly settings: Readonly<Record<string, unknown>>;
   readonly assumptions: readonly string[];
   readonly parts: number;
   /** Training samples of each part. */
@@ -73,6 +71,7 @@ export async function* partitionModel(
   const test = opened.test!;
   const assumptions = [...opened.assumptions, ...leaksOf(options)];
   yield { type: "assumed", assumptions };
+  const dependencies = await dependenciesOf(options, opened);
   const method = await openMethod(options, opened);
   try {
     const { timeLimit: _, ...rest } = method.options;
@@ -86,15 +85,19 @@ export async function* partitionModel(
       inputName: inputs[0]!.name,
       output: { name: output.name, kind: output.kind, classes: output.classes.length },
     });
+    const bytes = encodeModel(voting);
     return {
-      bytes: encodeModel(voting),
+      bytes,
       contract,
       report: {
         casemate: version,
         started: started.toISOString(),
+        finished: new Date().toISOString(),
+        model: { sha256: sha256Of(bytes) },
+        dependencies,
         data: training.report,
         test: test.report,
-        settings: { subject, method: name, methodOptions, norm, epsilon, ...settings },
+        settings: { subject, parts, method: name, methodOptions, norm, epsilon, ...settings },
         assumptions,
         parts,
         sizes,

@@ -7,6 +7,7 @@ import { type OpenTraining, openTraining } from "./open-training.ts";
 import type { DataReport } from "./report.ts";
 import type { Contract } from "./schemas/contract.ts";
 import type { TrainModelOptions } from "./training-options.ts";
+import { dependenciesOf, sha256Of, type TrainingProvenance } from "./training-provenance.ts";
 import { version } from "./version.ts";
 
 export type TrainModelEvent =
@@ -15,12 +16,9 @@ export type TrainModelEvent =
   | { readonly type: "evaluating"; readonly when: "before" | "after"; readonly fraction: number };
 
 /** How a model was trained, and what came of it. */
-export interface TrainingReport {
-  readonly casemate: string;
-  readonly started: string;
+export interface TrainingReport extends TrainingProvenance {
   readonly data: DataReport;
   readonly validation: DataReport | undefined;
-  readonly settings: Readonly<Record<string, unknown>>;
   readonly assumptions: readonly string[];
   readonly history: TrainingResult["history"];
   /** Times through the data that were planned: those of the settings, divided by the replays of the method. */
@@ -54,18 +52,23 @@ export async function* trainModel(options: TrainModelOptions): AsyncGenerator<Tr
   const opened = await openTraining(options);
   const { model, contract, training, validation, assumptions } = opened;
   yield { type: "assumed", assumptions };
+  const dependencies = await dependenciesOf(options, opened);
   const method = await openMethod(options, opened);
   try {
     const { evaluation, subject, methodOptions, awp: gamma, norm, epsilon } = options;
     const before = evaluation && (yield* evaluated(model, "before", opened, options));
     const result = yield* train(model, training.samples, method.options);
     const after = evaluation && before && (yield* evaluated(result.model, "after", opened, options));
+    const bytes = encodeModel(result.model);
     return {
-      bytes: encodeModel(result.model),
+      bytes,
       contract,
       report: {
         casemate: version,
         started,
+        finished: new Date().toISOString(),
+        model: { sha256: sha256Of(bytes) },
+        dependencies,
         data: training.report,
         validation: validation?.report,
         settings: {

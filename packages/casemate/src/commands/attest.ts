@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { basename } from "node:path";
-import { AuditReport, attestAudit, attestScan, violationOf, writeFileWhole } from "@casemate/audit";
+import {
+  AuditReport,
+  attestAudit,
+  attestScan,
+  attestTraining,
+  TrainingProvenance,
+  violationOf,
+  writeFileWhole,
+} from "@casemate/audit";
 import {
   attestationOf,
   bundleOf,
@@ -47,7 +55,10 @@ export function attestCommand(console: Console, finish: (code: ExitCode) => void
   const command = new Command("attest")
     .description("Sign a measurement as an attestation about the digests of what was measured.")
     .addOption(new Option("--kind <kind>", "of the attestation").choices([...predicateKinds]).makeOptionMandatory())
-    .option("--report <file>", "what was measured: the report.json of an audit, or a report of casemate scan")
+    .option(
+      "--report <file>",
+      "what was measured or made: report.json of an audit, a report of casemate scan, or .training.json of casemate train",
+    )
     .option("--model <name>", "which model of the report")
     .option("--predicate <file>", "what was measured, as JSON of the kind's form (docs/evidence.md)")
     .option(
@@ -78,6 +89,7 @@ Exit codes: 0 signed, 2 wrong use or bad input, 3 the signer failed.
 
 Examples:
   casemate attest --kind robustness --report report/report.json --thresholds plan.json --key evaluation.pem
+  casemate attest --kind training --report model.onnx.training.json --key training.pem
   casemate attest --kind scan --report scan.json --key evaluation.pem --expires-in 30d
   casemate attest --kind approval --predicate approval.json --subject model=model.onnx --key approver.pem
 `;
@@ -131,9 +143,16 @@ async function statementOfReport(kind: PredicateKind, path: string, flags: Attes
   const { model, thresholds, expiresIn, environment, alias } = flags;
   const bytes = await bytesOf(path);
   const value = parse(bytes, path);
+  const reportDigest = createHash("sha256").update(bytes).digest("hex");
+  if (kind === "training") {
+    for (const name of ["thresholds", "environment", "alias"] as const)
+      if (flags[name] !== undefined) throw new EvidenceError("INVALID_OPTION", `--${name}: training has none`);
+    const provenance = meeting(TrainingProvenance, value, path) as TrainingProvenance;
+    return attestTraining(provenance, { name: model ?? basename(path).replace(/\.\w+\.json$/, ""), reportDigest });
+  }
   const options = {
     expiresOn: new Date(finishOf(value, path).getTime() + expiresIn * 1000),
-    reportDigest: createHash("sha256").update(bytes).digest("hex"),
+    reportDigest,
     scope: { ...(environment !== undefined && { environment }), ...(alias !== undefined && { alias }) },
     ...(thresholds !== undefined && { thresholds: (await jsonOf(thresholds)) as readonly EvidenceThreshold[] }),
   };
@@ -142,7 +161,7 @@ async function statementOfReport(kind: PredicateKind, path: string, flags: Attes
   }
   if (kind === "robustness") return attestAudit(meeting(AuditReport, value, path) as AuditReport, model, options);
   if (kind === "scan") return attestScan(meeting(ScanReport, value, path) as ScanReport, options);
-  throw new EvidenceError("INVALID_OPTION", `--report: expected --kind robustness or scan, got ${kind}`);
+  throw new EvidenceError("INVALID_OPTION", `--report: expected --kind robustness, scan or training, got ${kind}`);
 }
 
 function meeting(schema: Parameters<typeof violationOf>[0], value: unknown, path: string): unknown {
