@@ -31,6 +31,7 @@ const commands: Readonly<Record<string, Load>> = {
   log: async (console, finish) => (await import("./commands/log.ts")).logCommand(console, finish),
   serve: async (console) => (await import("./commands/serve.ts")).serveCommand(console),
   login: async (console) => (await import("./commands/login.ts")).loginCommand(console),
+  tenant: async (console) => (await import("./commands/tenant.ts")).tenantCommand(console),
   user: async (console) => (await import("./commands/user.ts")).userCommand(console),
   environment: async (console) => (await import("./commands/environment.ts")).environmentCommand(console),
   register: async (console, finish) => (await import("./commands/register.ts")).registerCommand(console, finish),

@@ -13,6 +13,7 @@ import { logRoutes } from "./routes/log.ts";
 import { modelRoutes } from "./routes/models.ts";
 import { oidcRoutes } from "./routes/oidc.ts";
 import { promotionRoutes } from "./routes/promotions.ts";
+import { tenantRoutes } from "./routes/tenants.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { versionRoutes } from "./routes/versions.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
@@ -50,6 +51,7 @@ export function routesOf(
 ): readonly Route[] {
   return [
     ...identityRoutes,
+    ...tenantRoutes,
     ...tokenRoutes,
     ...(oidc === undefined ? [] : oidcRoutes(oidc)),
     ...modelRoutes,

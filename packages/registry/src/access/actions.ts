@@ -26,6 +26,7 @@ export const actions = {
   "experiment:write": ["contributor", "service"],
   "experiment:delete": ["contributor"],
   "log:read": ["auditor", "admin"],
+  "tenant:manage": ["admin"],
   "user:read": ["auditor", "admin"],
   "user:manage": ["admin"],
   "webhook:manage": ["admin"],

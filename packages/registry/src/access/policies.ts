@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as cedar from "@cedar-policy/cedar-wasm/nodejs";
 import { RegistryError } from "../errors.ts";
 import { type Action, actionNames, actions, type Role, roles } from "./actions.ts";
-import { type Principal, type Resource, rolesAt } from "./principal.ts";
+import { firstTenant, type Principal, type Resource, rolesAt } from "./principal.ts";
 
 /** Whether something may be done, by which policies, and the digest of all of them. */
 export interface Decision {
@@ -94,6 +94,8 @@ const builtIn: Readonly<Record<string, string>> = {
     }),
   ),
   "tenants-are-apart": "forbid(principal, action, resource) unless { principal.tenant == resource.tenant };",
+  "the-first-tenant-makes-others": `forbid(principal, action == Action::"tenant:manage", resource)
+    unless { principal.tenant == "${firstTenant}" };`,
   "authors-do-not-approve": `forbid(principal, action == Action::"promotion:approve", resource)
     when { resource.author == principal.id };`,
   "people-approve": `forbid(principal, action == Action::"promotion:approve", resource) when { principal.kind != "person" };`,

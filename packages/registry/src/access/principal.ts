@@ -1,5 +1,8 @@
 import { type Action, actions, type Role } from "./actions.ts";
 
+/** The tenant that the first start makes. Its administrators make the others, and see nothing of them. */
+export const firstTenant = "default";
+
 /** A role, where it holds: models by name or the beginning of one before `*`, environments by name or `*`. */
 export interface RoleGrant {
   readonly role: Role;

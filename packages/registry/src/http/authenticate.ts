@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Principal } from "../access/principal.ts";
+import { firstTenant, type Principal } from "../access/principal.ts";
 import type { Registry } from "../registry.ts";
 
 /** A request before anybody is known. */
@@ -15,7 +15,7 @@ export type Authenticate = (registry: Registry, credentials: Credentials) => Pro
 /** Nobody, who may call public routes only. */
 export function anonymous(address: string): Principal {
   return {
-    tenant: "default",
+    tenant: firstTenant,
     id: "anonymous",
     name: "anonymous",
     kind: "person",

@@ -1,4 +1,4 @@
-import type { Principal } from "../access/principal.ts";
+import { firstTenant, type Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import type { Authenticate } from "../http/authenticate.ts";
 import type { Registry } from "../registry.ts";
@@ -20,7 +20,7 @@ export function openAuthentication({ randomBytes }: Pick<Registry, "randomBytes"
       const [name = "", ...rest] = Buffer.from(value, "base64").toString("utf8").split(":");
       const password = rest.join(":");
       if (password.startsWith("cmt_")) return await byToken(registry, password, address);
-      const user = await passwords.check(registry, { tenant: "default", name, password, address });
+      const user = await passwords.check(registry, { ...accountOf(name), password, address });
       return await principal(registry, user, { method: "password", credential: "", address });
     }
     if (headers.authorization !== undefined)
@@ -35,6 +35,12 @@ export function openAuthentication({ randomBytes }: Pick<Registry, "randomBytes"
       ? undefined
       : await principal(registry, user, { method: "session", credential: session.hash.slice(0, 12), address });
   };
+}
+
+/** "acme/ada" is ada of the tenant acme; names of accounts have no slash. */
+function accountOf(text: string): { readonly tenant: string; readonly name: string } {
+  const [first = "", second] = text.split("/", 2);
+  return second === undefined ? { tenant: firstTenant, name: first } : { tenant: first, name: second };
 }
 
 async function byToken(registry: Registry, token: string, address: string): Promise<Principal> {

@@ -1,11 +1,11 @@
-import type { Principal } from "../access/principal.ts";
+import { firstTenant, type Principal } from "../access/principal.ts";
 import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { hashPassword } from "./passwords.ts";
 import { insertUser } from "./users.ts";
 
 /** The server itself, or the command on its machine, as an actor. */
-export function localPrincipal(tenant = "default"): Principal {
+export function localPrincipal(tenant = firstTenant): Principal {
   return {
     tenant,
     id: "local",
@@ -18,22 +18,28 @@ export function localPrincipal(tenant = "default"): Principal {
   };
 }
 
+/** An administrator with a password for one use. */
+export interface FirstAdmin {
+  readonly name: string;
+  readonly password: string;
+}
+
 /**
- * Where there is no account yet, makes the administrator with a password that nobody knows but who reads it here, and that must be
+ * Where a tenant has no account yet, makes its administrator with a password that nobody knows but who reads it here, and that must be
  * changed before anything else. Undefined where there are accounts.
  */
-export async function createFirstAdmin(
-  registry: Registry,
-): Promise<{ readonly name: string; readonly password: string } | undefined> {
-  const principal = localPrincipal();
+export async function createFirstAdmin(registry: Registry, tenant = firstTenant): Promise<FirstAdmin | undefined> {
+  const principal = localPrincipal(tenant);
+  const accounts = (rows: Pick<Registry["store"]["rows"], "selectFrom">) =>
+    rows.selectFrom("users").select("id").where("tenant", "=", tenant).limit(1).executeTakeFirst();
   const name = "admin";
-  const existing = await registry.store.rows.selectFrom("users").select("id").limit(1).executeTakeFirst();
+  const existing = await accounts(registry.store.rows);
   if (existing !== undefined) return undefined;
   const password = registry.randomBytes(18).toString("base64url");
   const kept = await hashPassword(password, name);
   const id = `u-${registry.randomBytes(9).toString("base64url")}`;
   return await change(registry, principal, async ({ rows, record }) => {
-    const other = await rows.selectFrom("users").select("id").limit(1).executeTakeFirst();
+    const other = await accounts(rows);
     if (other !== undefined) return undefined; // another process was first
     const at = registry.now();
     await insertUser(rows, {

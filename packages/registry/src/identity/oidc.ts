@@ -3,9 +3,11 @@ import { createRemoteJWKSet, type JWTPayload, jwtVerify } from "jose";
 import Type, { type Static } from "typebox";
 import { Value } from "typebox/value";
 import { roles } from "../access/actions.ts";
+import { firstTenant } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
+import { listTenants } from "../tenants/tenants.ts";
 import { localPrincipal } from "./first-admin.ts";
 import { discover, exchange, isSafe, type Provider } from "./oidc-provider.ts";
 import { type NewSession, openSession } from "./sign-in.ts";
@@ -25,6 +27,7 @@ export const OidcConfiguration = Type.Object(
       description: "This server's /api/v1/oidc/callback, as the provider knows it.",
     }),
     scopes: Type.Optional(Type.Array(Type.String())),
+    tenant: Type.Optional(Type.String({ description: "Whose accounts these people get; the first tenant if absent." })),
     roles: Type.Array(
       Type.Object(
         {
@@ -140,7 +143,7 @@ export function openOidc(
         throw new RegistryError("UNAUTHENTICATED", "the provider's token is for another client");
       if (payload.nonce !== begun.nonce)
         throw new RegistryError("UNAUTHENTICATED", "the provider's token is for another sign-in");
-      const user = await federatedUser(registry, issuer, payload, given.roles);
+      const user = await federatedUser(registry, given, payload);
       return await openSession(registry, user, address);
     },
   };
@@ -149,14 +152,14 @@ export function openOidc(
 /** The account of a provider's subject, made at the first sign-in, with the roles that its claims give now. Throws FORBIDDEN where it is locked out. */
 async function federatedUser(
   registry: Registry,
-  issuer: string,
+  { issuer, tenant = firstTenant, roles: mapping }: OidcConfiguration,
   payload: JWTPayload,
-  mapping: OidcConfiguration["roles"],
 ): Promise<UserRow> {
-  const { tenant } = localPrincipal();
+  if (!(await listTenants(registry)).includes(tenant))
+    throw new RegistryError("UNAVAILABLE", `OpenID Connect: there is no tenant ${JSON.stringify(tenant)} yet`);
   const subject = payload.sub!;
   const given = mapping.filter(({ claim, value }) => [payload[claim]].flat().some((each) => each === value));
-  return await change(registry, localPrincipal(), async ({ rows, record }) => {
+  return await change(registry, localPrincipal(tenant), async ({ rows, record }) => {
     const known = await rows
       .selectFrom("federated_users")
       .select("user_id")

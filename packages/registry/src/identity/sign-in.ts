@@ -1,4 +1,5 @@
 import type { Selectable } from "kysely";
+import { firstTenant } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import { anonymous } from "../http/authenticate.ts";
@@ -27,7 +28,7 @@ export const USE_RESOLUTION = 60_000;
 export async function signIn(
   registry: Registry,
   {
-    tenant = "default",
+    tenant = firstTenant,
     name,
     password,
     address,
@@ -115,7 +116,7 @@ export async function changePassword(
     readonly address: string;
   },
 ): Promise<void> {
-  const { tenant = "default", name, oldPassword, newPassword, address } = given;
+  const { tenant = firstTenant, name, oldPassword, newPassword, address } = given;
   const user = await checkPassword(registry, { tenant, name, password: oldPassword, address });
   if (oldPassword === newPassword) throw new RegistryError("INVALID", "newPassword: expected another one");
   const password = await hashPassword(newPassword, user.name);

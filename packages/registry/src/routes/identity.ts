@@ -18,6 +18,7 @@ import { Instant, Page } from "./schemas.ts";
 
 const strict = { additionalProperties: false } as const;
 const Name = Type.String({ minLength: 1, maxLength: 200 });
+const Tenant = Type.String({ maxLength: 100, description: "Of the account; the first one if absent." });
 const Password = Type.String({ maxLength: 1024 });
 const IdParams = Type.Object({ id: Type.String({ maxLength: 100 }) });
 const User = Type.Object({
@@ -47,7 +48,7 @@ export const identityRoutes: readonly Route[] = [
     summary: "Open a session by name and password",
     access: { type: "public", reason: "whoever signs in is not known yet" },
     schema: {
-      body: Type.Object({ name: Name, password: Password }, strict),
+      body: Type.Object({ tenant: Type.Optional(Tenant), name: Name, password: Password }, strict),
       answer: Type.Object({
         csrf: Type.String({ description: "For the header X-CSRF-Token of whatever changes something." }),
         expiresAt: Instant,
@@ -70,7 +71,12 @@ export const identityRoutes: readonly Route[] = [
     path: "/api/v1/password",
     summary: "Change a password by the old one; ends all sessions of the account",
     access: { type: "public", reason: "the old password is what proves who asks, also where it must be changed first" },
-    schema: { body: Type.Object({ name: Name, oldPassword: Password, newPassword: Password }, strict) },
+    schema: {
+      body: Type.Object(
+        { tenant: Type.Optional(Tenant), name: Name, oldPassword: Password, newPassword: Password },
+        strict,
+      ),
+    },
     async handle({ registry, principal: { address }, body }) {
       await changePassword(registry, { ...body, address });
       return {};

@@ -8,6 +8,7 @@ import {
   createExperiment,
   deleteExperiment,
   describeExperiment,
+  experimentIds,
   experimentResource,
   findExperiment,
   findExperimentByName,
@@ -179,7 +180,7 @@ export const experimentRoutes: readonly Route[] = [
     async handle({ registry, principal, body, authorize }) {
       for (const id of body.experiment_ids) await authorize("experiment:read", experimentResource(principal, id));
       return {
-        body: { dataset_summaries: await datasetsOf(registry, principal.tenant, body.experiment_ids.map(Number)) },
+        body: { dataset_summaries: await datasetsOf(registry, principal.tenant, experimentIds(body.experiment_ids)) },
       };
     },
   }),

@@ -24,16 +24,23 @@ export function experimentResource({ tenant }: Principal, id: string | number): 
   return { tenant, type: "Experiment", id: String(id) };
 }
 
+/** Those that could be ids of experiments; others are of none. */
+export function experimentIds(ids: readonly string[]): readonly number[] {
+  return ids.filter((id) => /^\d{1,15}$/.test(id)).map(Number);
+}
+
 /** An experiment by MLflow's id, deleted or not. Throws NOT_FOUND. */
 export async function findExperiment(registry: Registry, tenant: string, id: string): Promise<ExperimentRow> {
-  const row = /^\d{1,15}$/.test(id)
-    ? await registry.store.rows
-        .selectFrom("experiments")
-        .selectAll()
-        .where("tenant", "=", tenant)
-        .where("id", "=", Number(id))
-        .executeTakeFirst()
-    : undefined;
+  const [number] = experimentIds([id]);
+  const row =
+    number === undefined
+      ? undefined
+      : await registry.store.rows
+          .selectFrom("experiments")
+          .selectAll()
+          .where("tenant", "=", tenant)
+          .where("id", "=", number)
+          .executeTakeFirst();
   if (row !== undefined) return row;
   if (id === String(DEFAULT.id)) return await createDefault(registry, tenant);
   throw new RegistryError("NOT_FOUND", `No Experiment with id=${id.slice(0, 64)} exists`);

@@ -5,7 +5,7 @@ import { type Route, route } from "../../http/route.ts";
 import type { Registry } from "../../registry.ts";
 import { listArtifacts } from "../artifacts/artifacts.ts";
 import { Id, Key, Param, Search, Tag } from "../schemas.ts";
-import { experimentResource, findExperiment } from "./experiments.ts";
+import { experimentIds, experimentResource, findExperiment } from "./experiments.ts";
 import {
   createLoggedModel,
   describeLoggedModel,
@@ -97,8 +97,7 @@ export const loggedModelRoutes: readonly Route[] = [
     },
     async handle({ registry, principal, body: { experiment_ids: ids = [], ...asked }, authorize }) {
       for (const id of ids) await authorize("experiment:read", experimentResource(principal, id));
-      const experiment_ids = ids.filter((id) => /^\d{1,15}$/.test(id)).map(Number);
-      return { body: await searchLoggedModels(registry, principal, { ...asked, experiment_ids }) };
+      return { body: await searchLoggedModels(registry, principal, { ...asked, experiment_ids: experimentIds(ids) }) };
     },
   }),
   route({

@@ -5,7 +5,7 @@ import { RegistryError } from "../../errors.ts";
 import { type Route, route } from "../../http/route.ts";
 import type { Registry } from "../../registry.ts";
 import { Id, Key, Metric, Millis, Param, RunKey, Search, Tag, ViewTypes } from "../schemas.ts";
-import { experimentResource, findExperiment } from "./experiments.ts";
+import { experimentIds, experimentResource, findExperiment } from "./experiments.ts";
 import { logBatch } from "./metrics.ts";
 import { createRun, deleteRun, findRun, logInputs, type RunRow, runStatuses, untagRun, updateRun } from "./runs.ts";
 import { describeRuns, runInfoOf, searchRuns } from "./search-runs.ts";
@@ -142,8 +142,7 @@ export const runRoutes: readonly Route[] = [
     },
     async handle({ registry, principal, body: { experiment_ids: ids = [], ...asked }, authorize }) {
       for (const id of ids) await authorize("experiment:read", experimentResource(principal, id));
-      const experiment_ids = ids.filter((id) => /^\d{1,15}$/.test(id)).map(Number);
-      return { body: await searchRuns(registry, principal, { ...asked, experiment_ids }) };
+      return { body: await searchRuns(registry, principal, { ...asked, experiment_ids: experimentIds(ids) }) };
     },
   }),
   route({
