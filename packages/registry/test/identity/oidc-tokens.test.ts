@@ -3,7 +3,9 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { localPrincipal } from "../../src/identity/first-admin.ts";
 import { type OidcSignIn, openOidc } from "../../src/identity/oidc.ts";
+import { createTenant } from "../../src/tenants/tenants.ts";
 import { openTestServer, type TestServer } from "../open-server.ts";
 
 /** A provider that answers whatever a test wants: the other test has one that is real. */
@@ -78,6 +80,19 @@ test("a token that is right opens a session, also where clocks differ a little",
   expect((await finish(() => signed(claims({ iat: now() + 30, exp: now() - 30 })))).cookie).toHaveLength(43);
   const several = { aud: ["casemate", "another"], azp: "casemate" };
   expect((await finish(() => signed(claims(several)))).cookie).toHaveLength(43);
+});
+
+test("accounts are made in the tenant of the provider, once there is one", async () => {
+  const oidc = openOidc(server.registry, configured({ tenant: "acme" }), {});
+  await expect(finish(() => signed(claims()), oidc)).rejects.toThrow('there is no tenant "acme" yet');
+  await createTenant(server.registry, localPrincipal(), "acme");
+  await finish(() => signed(claims()), oidc);
+  const accounts = await server.registry.store.rows
+    .selectFrom("federated_users")
+    .select("tenant")
+    .where("subject", "=", "ada")
+    .execute();
+  expect(accounts.map(({ tenant }) => tenant).sort()).toEqual(["acme", "default"]);
 });
 
 test.each<[string, (given: typeof claims) => Promise<string> | string, string]>([
