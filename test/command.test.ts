@@ -47,6 +47,7 @@ describe("help", () => {
     [["log", "witness", "--help"]],
     ...[
       "detect",
+      "partitions",
       "patches",
       "wrap",
       "serve",
@@ -61,6 +62,7 @@ describe("help", () => {
       "backup",
       "restore",
     ].map((name) => [[name, "--help"]]),
+    [["tenant", "add", "--help"]],
     [["user", "add", "--help"]],
   ])("%j", async (args) => {
     // within this process: the real command is started by every other test
