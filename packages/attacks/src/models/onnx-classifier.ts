@@ -37,7 +37,7 @@ export interface ClassifierOptions {
   readonly gradientsPerChange?: number;
   /** Gradients pass through rounding and signs as if these did nothing (BPDA), instead of ending there. */
   readonly straightThrough?: boolean;
-  /** Of the runtime, at most; a small model runs on one, since handing out its work takes longer than doing it. */
+  /** Of the runtime, at most; a small model runs on one, since its sessions get in each other's way, unless its weights change. */
   readonly threads?: number;
   readonly device?: Device;
   /** Samples per run of the session at most. */
@@ -69,8 +69,13 @@ export async function openClassifier(model: Model, options: ClassifierOptions): 
     ...(weights && { weights }),
   };
   const isLight = isSmall([...forward.graph.initializers.values(), ...(weights?.values() ?? [])], inputShape);
-  const most = isLight ? 1 : threads;
-  const sessionOptions = { ...(most !== undefined && { threads: most }), ...(device !== undefined && { device }) };
+  const isTrained = weights !== undefined;
+  const most = isLight && !isTrained ? 1 : threads;
+  const sessionOptions = {
+    ...(most !== undefined && { threads: most }),
+    ...(device !== undefined && { device }),
+    alternates: isTrained,
+  };
   const session = await openSession(forward, sessionOptions);
   const [example] = await runInBatches(session, [exposed.output], batches, trial, {});
   const classes = example!.shape.at(-1)!;

@@ -14,7 +14,10 @@ export async function openTrainer(model: Model, options: TrainerOptions): Promis
   const graph = await trainingGraph(model, options);
   const block = await channelBlock();
   const blocked = block === undefined ? graph.model : blockConvolutions(graph.model, block);
-  const session = await openSession(blocked, options.threads === undefined ? {} : { threads: options.threads });
+  const session = await openSession(blocked, {
+    alternates: true,
+    ...(options.threads !== undefined && { threads: options.threads }),
+  });
   return new RuntimeTrainer(graph, session, model.graph, options);
 }
 
