@@ -1,40 +1,27 @@
-import {
-  AuditError,
-  type CertificationReport,
-  type CertifyOptions,
-  certifyModel,
-  NORMS,
-  writeFileWhole,
-} from "@casemate/audit";
+import { AuditError, type CertificationReport, type CertifyOptions, certifyModel, NORMS } from "@casemate/audit";
 import { Command, Option } from "commander";
 import type { Console } from "../console.ts";
 import type { ExitCode } from "../exit-code.ts";
-import { interruptions } from "../interruptions.ts";
 import { table } from "../table.ts";
-import { parseBudget, parseEpsilons, wholeNumber } from "./options.ts";
+import { type CertificationFlags, certificationOptionsOf, withCertification } from "./certification-flags.ts";
+import { parseBudget, parseEpsilons } from "./options.ts";
+import { runCertification } from "./run-certification.ts";
 
-interface CertifyFlags {
+interface CertifyFlags extends CertificationFlags {
   readonly data?: string;
-  readonly contract?: string;
   readonly norm: CertifyOptions["norm"];
   readonly epsilon?: readonly number[];
   readonly method: CertifyOptions["method"];
   readonly attack: CertifyOptions["attack"];
-  readonly samples?: number;
-  readonly seed: number;
   readonly timeLimit?: ReturnType<typeof parseBudget>;
-  readonly threads?: number;
-  readonly out?: string;
-  readonly json?: boolean;
 }
 
 /** `casemate certify`: between what a model's robust accuracy provably lies. */
 export function certifyCommand(console: Console, finish: (code: ExitCode) => void): Command {
-  return new Command("certify")
+  const command = new Command("certify")
     .description("Bound a model's robust accuracy: from below by certificates, from above by an attack.")
     .argument("<model>", "an .onnx file")
     .option("--data <path>", "labelled samples: .npz, .csv, .jsonl, or a folder of pictures with one folder per class")
-    .option("--contract <file>", "contract of the model (default: <model>.contract.json beside it)")
     .option("--epsilon <radius>", "such as 0.1 or 8/255, in the units of the samples", parseEpsilons)
     .addOption(
       new Option("--norm <name>", "how perturbations are measured").choices(["linf", "l2", "l1"]).default("linf"),
@@ -47,13 +34,8 @@ export function certifyCommand(console: Console, finish: (code: ExitCode) => voi
     .addOption(
       new Option("--attack <name>", "what bounds from above").choices(["pgd", "autoattack", "none"]).default("pgd"),
     )
-    .option("--samples <n>", "use only so many samples, drawn by the seed", wholeNumber(1))
-    .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
-    .option("--time-limit <time>", "leave undecided what bounds have not decided after 120s or 2m", parseBudget)
-    .option("--threads <n>", "threads of the runtime at most (default: all cores)", wholeNumber(1))
-    .option("--out <file>", "write the report there as JSON, with a verdict for each sample")
-    .option("--json", "print the report as JSON on standard output, and nothing else there")
-    .option("--verbose", "show where an error came from")
+    .option("--time-limit <time>", "leave undecided what bounds have not decided after 120s or 2m", parseBudget);
+  return withCertification(command)
     .addHelpText("after", EXAMPLES)
     .action(async (model: string, flags: CertifyFlags) => finish(await run(model, flags, console)));
 }
@@ -68,30 +50,18 @@ Examples:
 `;
 
 async function run(model: string, flags: CertifyFlags, console: Console): Promise<ExitCode> {
-  const { data, contract, epsilon, out, json = false } = flags;
+  const { data, contract, epsilon } = flags;
   if (data === undefined) {
     throw new AuditError("INVALID_OPTION", "no samples: --data names a file or a folder of labelled samples");
   }
   if (epsilon?.length !== 1) throw new AuditError("INVALID_OPTION", "--epsilon: expected one radius");
-  const signals = interruptions(console);
   const spec = { model, data, ...(contract !== undefined && { contract }) };
-  const events = certifyModel(spec, optionsOf(flags, epsilon[0]!, signals.stop));
-  try {
-    const report = await watched(events, console);
-    const text = JSON.stringify(report, null, 2);
-    if (out !== undefined) await writeFileWhole(out, `${text}\n`);
-    console.print(json ? text : summaryOf(report, console));
-    return 0;
-  } catch (error) {
-    if (!signals.stop.aborted) throw error;
-    throw new AuditError("INTERRUPTED", "certification was ended before it had finished", { cause: error });
-  } finally {
-    signals.forget();
-  }
+  const certify = (signal: AbortSignal) => watched(certifyModel(spec, optionsOf(flags, epsilon[0]!, signal)), console);
+  return runCertification(certify, summaryOf, flags, console);
 }
 
 function optionsOf(flags: CertifyFlags, epsilon: number, signal: AbortSignal): CertifyOptions {
-  const { norm, method, attack, samples, seed, timeLimit, threads } = flags;
+  const { norm, method, attack, timeLimit } = flags;
   if (timeLimit && !("seconds" in timeLimit)) {
     throw new AuditError("INVALID_OPTION", "--time-limit: expected a time such as 120s or 2m, got queries");
   }
@@ -100,11 +70,8 @@ function optionsOf(flags: CertifyFlags, epsilon: number, signal: AbortSignal): C
     epsilon,
     method,
     attack,
-    seed,
-    signal,
-    ...(samples !== undefined && { samples }),
+    ...certificationOptionsOf(flags, signal),
     ...(timeLimit && { timeLimit: timeLimit.seconds }),
-    ...(threads !== undefined && { threads }),
   };
 }
 

@@ -32,7 +32,7 @@ export function partitionsCommand(console: Console, finish: (code: ExitCode) => 
     .argument("[model]", "an .onnx file that all parts go on from")
     .option("--parts <n>", "of the training data, and models that vote", wholeNumber(1), 50)
     .option("--test <path>", "labelled samples to certify");
-  return addTrainingOptions(addArchitectureOptions(command), "plain")
+  return addTrainingOptions(addArchitectureOptions(command), "plain", "certified accuracy by poisoned training samples")
     .addHelpText("after", EXAMPLES)
     .action(async (model: string | undefined, flags: PartitionFlags) => finish(await run(model, flags, console)));
 }

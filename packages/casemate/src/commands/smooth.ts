@@ -12,50 +12,39 @@ import {
 import { Command } from "commander";
 import type { Console } from "../console.ts";
 import type { ExitCode } from "../exit-code.ts";
-import { interruptions } from "../interruptions.ts";
 import { duration } from "../progress-view.ts";
 import { table } from "../table.ts";
+import { type CertificationFlags, certificationOptionsOf, withCertification } from "./certification-flags.ts";
 import { numberUpTo, wholeNumber } from "./options.ts";
+import { untilInterrupted } from "./run-certification.ts";
 
-interface SmoothFlags {
+interface SmoothFlags extends CertificationFlags {
   readonly sigma: number;
   readonly data?: string;
-  readonly contract?: string;
   readonly draws: number;
   readonly choosingDraws: number;
   readonly alpha: number;
-  readonly samples?: number;
   readonly batchSize: number;
-  readonly seed: number;
-  readonly threads?: number;
-  readonly out?: string;
   readonly plot?: string;
   readonly output?: string;
   readonly copies: number;
-  readonly json?: boolean;
 }
 
 /** `casemate smooth`: certifies a model under Gaussian noise, and writes one that answers under it. */
 export function smoothCommand(console: Console, finish: (code: ExitCode) => void): Command {
-  return new Command("smooth")
+  const command = new Command("smooth")
     .description("Certify L2 radii of a model under Gaussian noise (randomized smoothing), and write it smoothed.")
     .argument("<model>", "an .onnx file")
     .requiredOption("--sigma <deviation>", "of the noise, in the units of the samples", numberUpTo(Infinity))
     .option("--data <path>", "labelled samples to certify: .npz, .csv, .jsonl, or a folder of pictures")
-    .option("--contract <file>", "contract of the model (default: <model>.contract.json beside it)")
     .option("--draws <n>", "noisy copies that bound the probability of a class", wholeNumber(1), 100_000)
     .option("--choosing-draws <n>", "others, that choose the class", wholeNumber(1), 100)
     .option("--alpha <share>", "probability that a certificate is wrong", numberUpTo(1), 0.001)
-    .option("--samples <n>", "certify only so many samples, drawn by the seed", wholeNumber(1))
     .option("--batch-size <n>", "noisy copies in a pass", wholeNumber(1), 1000)
-    .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
-    .option("--threads <n>", "threads of the runtime at most (default: all cores)", wholeNumber(1))
-    .option("--out <file>", "write the report there as JSON, with a certificate for each sample")
     .option("--plot <file>", "draw certified accuracy by radius there, as SVG")
     .option("--output <file>", "write the smoothed model there as .onnx, its contract beside it; it certifies nothing")
-    .option("--copies <n>", "noisy copies that vote in that model", wholeNumber(1), 100)
-    .option("--json", "print the report as JSON on standard output, and nothing else there")
-    .option("--verbose", "show where an error came from")
+    .option("--copies <n>", "noisy copies that vote in that model", wholeNumber(1), 100);
+  return withCertification(command)
     .addHelpText("after", EXAMPLES)
     .action(async (model: string, flags: SmoothFlags) => finish(await run(model, flags, console)));
 }
@@ -101,35 +90,17 @@ async function run(model: string, flags: SmoothFlags, console: Console): Promise
   return 0;
 }
 
-async function certified(
+function certified(
   spec: { readonly model: string; readonly data: string; readonly contract?: string },
   flags: SmoothFlags,
   console: Console,
 ): Promise<SmoothingReport> {
-  const signals = interruptions(console);
-  try {
-    return await watched(smoothModel(spec, optionsOf(flags, signals.stop)), console);
-  } catch (error) {
-    if (!signals.stop.aborted) throw error;
-    throw new AuditError("INTERRUPTED", "certification was ended before it had finished", { cause: error });
-  } finally {
-    signals.forget();
-  }
+  return untilInterrupted((signal) => watched(smoothModel(spec, optionsOf(flags, signal)), console), console);
 }
 
 function optionsOf(flags: SmoothFlags, signal: AbortSignal): SmoothOptions {
-  const { sigma, draws, choosingDraws, alpha, samples, batchSize, seed, threads } = flags;
-  return {
-    sigma,
-    draws,
-    choosingDraws,
-    alpha,
-    batchSize,
-    seed,
-    signal,
-    ...(samples !== undefined && { samples }),
-    ...(threads !== undefined && { threads }),
-  };
+  const { sigma, draws, choosingDraws, alpha, batchSize } = flags;
+  return { sigma, draws, choosingDraws, alpha, batchSize, ...certificationOptionsOf(flags, signal) };
 }
 
 async function watched(events: ReturnType<typeof smoothModel>, console: Console): Promise<SmoothingReport> {

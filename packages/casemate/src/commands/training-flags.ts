@@ -53,7 +53,11 @@ export interface TrainingFlags {
 }
 
 /** Declares them. */
-export function addTrainingOptions(command: Command, method: MethodName): Command {
+export function addTrainingOptions(
+  command: Command,
+  method: MethodName,
+  drawn = "loss and accuracies by epoch",
+): Command {
   const isPlain = method === "plain";
   const atLeast0 = (text: string) => (Number(text) === 0 ? 0 : numberUpTo(1)(text));
   return command
@@ -127,7 +131,7 @@ export function addTrainingOptions(command: Command, method: MethodName): Comman
     .option("--seed <n>", "of all random draws", wholeNumber(0), 0)
     .option("--resume", "go on from the checkpoint of a run that was ended")
     .requiredOption("--out <file>", "where to write the model; a checkpoint and a report are written beside it")
-    .option("--plot <file>", "draw loss and accuracies by epoch there, as SVG")
+    .option("--plot <file>", `draw ${drawn} there, as SVG`)
     .option("--json", "print the report as JSON on standard output, and nothing else there")
     .option("--verbose", "show where an error came from");
 }
