@@ -52,6 +52,22 @@ describe("casemate detect", () => {
     expect(assumptions.join()).toContain("so a third of");
   });
 
+  test("sets the threshold by samples of its own where there are some, and else says what they may have been used for", async () => {
+    const args = ["--test", pictures, "--method", "energy", "--json"];
+    const [own, halved] = await Promise.all([
+      casemate(["detect", network, ...quick, ...args, "--calibration", pictures]),
+      casemate(["detect", network, ...quick, ...args]),
+    ]);
+    expect([own.code, halved.code]).toEqual([0, 0]);
+    const [given, split] = [own, halved].map(({ stdout }) => JSON.parse(stdout) as DetectionReport);
+    expect(given!.samples).toEqual({ fit: 500, calibration: 500, test: 500 });
+    expect(split!.samples).toEqual({ fit: 250, calibration: 250, test: 500 });
+    // The threshold is the ⌈501 · 0.95⌉ = 476th of the 500 scores that are measured on: 24 lie above.
+    expect(given!.falsePositives.count).toBe(24);
+    expect(given!.assumptions.join()).not.toContain("--calibration");
+    expect(split!.assumptions.join()).toContain("where the model was trained on it");
+  });
+
   test("attacks a table in shares of the range of each feature", async () => {
     const args = ["--data", join(iris, "test.csv"), "--epsilon", "0.1", "--method", "energy", "--fpr", "0.2"];
     const { code, stdout, stderr } = await casemate(["detect", join(iris, "iris-mlp.onnx"), ...args, "--json"]);

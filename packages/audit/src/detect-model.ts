@@ -27,8 +27,10 @@ import type { Contract } from "./schemas/contract.ts";
 export interface DetectModelOptions {
   readonly model: string;
   readonly contract?: string;
-  /** Clean samples to fit on and to set the threshold by. */
+  /** Clean samples to fit on and, unless there are others for that, to set the threshold by. */
   readonly data: string;
+  /** Clean samples that the model was not trained on, to set the threshold by; if absent half of `data`, drawn by the seed. */
+  readonly calibration?: string;
   /** Clean samples to measure on; if absent a third of `data`, drawn by the seed, which then nothing else sees. */
   readonly test?: string;
   readonly method: DetectorName;
@@ -167,7 +169,8 @@ interface Opened {
   readonly assumptions: readonly string[];
 }
 
-async function open({ model: path, contract: given, data, test, norm, epsilon, seed = 0 }: DetectModelOptions) {
+async function open(options: DetectModelOptions) {
+  const { model: path, contract: given, data, calibration: other, test, norm, epsilon, seed = 0 } = options;
   const model = await openModel(path);
   const { contract, assumptions } = await contractFor(
     model,
@@ -177,7 +180,9 @@ async function open({ model: path, contract: given, data, test, norm, epsilon, s
   const samples = await openSamples(data, contract, readSamples);
   const held = test === undefined ? undefined : await openSamples(test, contract, readSamples);
   const own = held ? undefined : splitCalibration(samples, { share: 1 / 3, seed: seed + 1 });
-  const { fit, calibration } = splitCalibration(own?.fit ?? samples, { seed });
+  const unseen = other === undefined ? undefined : await openSamples(other, contract, readSamples);
+  const learned = own?.fit ?? samples;
+  const { fit, calibration } = unseen ? { fit: learned, calibration: unseen } : splitCalibration(learned, { seed });
   const inputShape = samples.x.shape.slice(1);
   const { bounds, layout, output } = refusedWhereNormalised(contract, inputShape);
   const input = contract.inputs[0]!;
@@ -186,7 +191,18 @@ async function open({ model: path, contract: given, data, test, norm, epsilon, s
   const mask = mutableMask(input);
   const constraints = constraintsOf(input, undefined);
   const threat = threats[norm](radius, { ...(mask && { mask }), ...(constraints && { constraints }) });
-  const said = [...assumptions, ...samples.assumptions, ...(held?.assumptions ?? []), ...space.assumptions];
+  const said = [
+    ...assumptions,
+    ...samples.assumptions,
+    ...(held?.assumptions ?? []),
+    ...(unseen?.assumptions ?? []),
+    ...space.assumptions,
+  ];
+  if (!unseen) {
+    said.push(
+      `There are no --calibration samples, so half of what is left of ${data} sets the threshold: where the model was trained on it, more clean samples than stated may be flagged.`,
+    );
+  }
   if (own) said.push(`There are no --test samples, so a third of ${data}, drawn by the seed, is measured on.`);
   return {
     model,

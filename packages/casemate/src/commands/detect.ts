@@ -21,6 +21,7 @@ import { numberUpTo, parseEpsilons, wholeNumber } from "./options.ts";
 
 interface DetectFlags {
   readonly data?: string;
+  readonly calibration?: string;
   readonly test?: string;
   readonly contract?: string;
   readonly method: DetectorName;
@@ -46,6 +47,10 @@ export function detectCommand(console: Console, finish: (code: ExitCode) => void
     .option(
       "--data <path>",
       "clean labelled samples to fit and calibrate on: .npz, .csv, .jsonl, or a folder of pictures",
+    )
+    .option(
+      "--calibration <path>",
+      "others, that the model was not trained on, to set the threshold by (default: half of --data, which is then not fitted on)",
     )
     .option("--test <path>", "others to measure on (default: a third of --data, which is then not fitted on)")
     .option("--contract <file>", "contract of the model (default: <model>.contract.json beside it)")
@@ -111,7 +116,7 @@ function optionsOf(
   model: string,
   data: string,
   epsilon: number,
-  { test, contract, method, fpr, norm, samples, steps, restarts, targets, seed, threads }: DetectFlags,
+  { calibration, test, contract, method, fpr, norm, samples, steps, restarts, targets, seed, threads }: DetectFlags,
   signal: AbortSignal,
 ): DetectModelOptions {
   return {
@@ -127,6 +132,7 @@ function optionsOf(
     targets,
     seed,
     signal,
+    ...(calibration !== undefined && { calibration }),
     ...(test !== undefined && { test }),
     ...(contract !== undefined && { contract }),
     ...(threads !== undefined && { threads }),
