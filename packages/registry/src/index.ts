@@ -34,17 +34,16 @@ export {
   updateModel,
 } from "./models/models.ts";
 export { keyOf, nameOf } from "./models/names.ts";
+export { findVersion, type VersionRow } from "./models/version-rows.ts";
 export { moveVersion } from "./models/version-states.ts";
 export {
   createVersion,
   describeVersion,
-  findVersion,
   getVersion,
   listVersions,
   type Material,
   type NewVersion,
   tagVersion,
-  type VersionRow,
   type VersionView,
 } from "./models/versions.ts";
 export { type OpenRegistry, openRegistry, type RegistryOptions } from "./open-registry.ts";

@@ -14,8 +14,8 @@ import {
 } from "@casemate/evidence";
 import { StoreError } from "@casemate/store";
 import { localPrincipal } from "../identity/first-admin.ts";
+import { filesOf, findVersion, firstEnvironment, type VersionRow } from "../models/version-rows.ts";
 import { moveVersion } from "../models/version-states.ts";
-import { filesOf, findVersion, firstEnvironment, type VersionRow } from "../models/versions.ts";
 import type { Registry, ScanOutcome } from "../registry.ts";
 import { addEvidence, listEvidence, readEvidence } from "./evidence.ts";
 

@@ -3,7 +3,7 @@ import { type Bundle, type Exhibit, parseBundle } from "@casemate/evidence";
 import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
-import { filesOf, findVersion, resourceOf, type VersionRow } from "../models/versions.ts";
+import { filesOf, findVersion, resourceOf, type VersionRow } from "../models/version-rows.ts";
 import type { Registry } from "../registry.ts";
 
 /** A signed statement about a version, as it is shown. */

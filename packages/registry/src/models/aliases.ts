@@ -5,7 +5,7 @@ import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { touchModel } from "./models.ts";
 import { checkAlias } from "./names.ts";
-import { findVersion } from "./versions.ts";
+import { findVersion } from "./version-rows.ts";
 
 /** One entry of an alias's history; version null where it was taken away. */
 export interface AliasMove {

@@ -4,7 +4,7 @@ import { RegistryError } from "../errors.ts";
 import { type Change, change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import type { VersionState } from "../tables/tables.ts";
-import { filesOf, findVersion, firstEnvironment, resourceOf, updateRow, type VersionRow } from "./versions.ts";
+import { filesOf, findVersion, firstEnvironment, resourceOf, updateRow, type VersionRow } from "./version-rows.ts";
 
 /** From which states each state can be reached. Only `admit` leads out of pending, so that no way leads around the scan. */
 const before: Readonly<Record<VersionState, readonly VersionState[]>> = {

@@ -8,7 +8,7 @@ import {
 } from "@casemate/evidence";
 import { type EnvironmentRow, listEnvironments } from "../environments/environments.ts";
 import { exhibitsOf } from "../evidence/evidence.ts";
-import { filesOf, type VersionRow } from "../models/versions.ts";
+import { filesOf, type VersionRow } from "../models/version-rows.ts";
 import type { Registry } from "../registry.ts";
 
 /** Holds all that is known about a version against an environment's policy. The registry's own scans count besides the trusted keys. */

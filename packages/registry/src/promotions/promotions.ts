@@ -1,15 +1,13 @@
 import type { GateDecision } from "@casemate/evidence";
-import type { Selectable } from "kysely";
-import type { Principal, Resource } from "../access/principal.ts";
+import type { Principal } from "../access/principal.ts";
 import { findEnvironment } from "../environments/environments.ts";
 import { RegistryError } from "../errors.ts";
-import { type Change, change } from "../events/change.ts";
-import { findVersion } from "../models/versions.ts";
+import { change } from "../events/change.ts";
+import { findVersion } from "../models/version-rows.ts";
 import type { Registry } from "../registry.ts";
-import type { PromotionState, Tables } from "../tables/tables.ts";
+import type { PromotionState } from "../tables/tables.ts";
 import { explainDecision, judgeVersion } from "./judge.ts";
-
-export type PromotionRow = Selectable<Tables["promotions"]>;
+import { findPromotion, type PromotionRow, requireLive, setState } from "./promotion-rows.ts";
 
 /** A wish to release a version in an environment, and what became of it. */
 export interface PromotionView {
@@ -267,52 +265,4 @@ export async function listPromotions(
     .orderBy("id")
     .limit(limit)
     .execute();
-}
-
-/** Throws NOT_FOUND. */
-export async function findPromotion(
-  rows: Pick<Change["rows"], "selectFrom">,
-  tenant: string,
-  id: string,
-): Promise<PromotionRow> {
-  const row = await rows
-    .selectFrom("promotions")
-    .selectAll()
-    .where("tenant", "=", tenant)
-    .where("id", "=", id)
-    .executeTakeFirst();
-  if (row === undefined) throw new RegistryError("NOT_FOUND", `there is no promotion ${JSON.stringify(id)}`);
-  return row;
-}
-
-/** Throws CONFLICT unless a promotion is in one of the states, and its time is not over. */
-export function requireLive(promotion: PromotionRow, states: readonly PromotionState[], now: number): void {
-  if (!states.includes(promotion.state))
-    throw new RegistryError("CONFLICT", `promotion ${promotion.id} is ${promotion.state}, not ${states.join(" or ")}`);
-  if (promotion.expires_at <= now)
-    throw new RegistryError(
-      "CONFLICT",
-      `promotion ${promotion.id} expired on ${new Date(promotion.expires_at).toISOString()}`,
-    );
-}
-
-export async function setState(
-  rows: Change["rows"],
-  { tenant, id, revision }: PromotionRow,
-  state: PromotionState,
-  now: number,
-): Promise<void> {
-  const isClosed = state !== "open" && state !== "approved";
-  await rows
-    .updateTable("promotions")
-    .set({ state, closed_at: isClosed ? now : null, revision: revision + 1 })
-    .where("tenant", "=", tenant)
-    .where("id", "=", id)
-    .execute();
-}
-
-/** A promotion as the policies see it: its model and environment, and the version's author. */
-export async function promotionResource({ store }: Registry, tenant: string, id: string): Promise<Resource> {
-  const { model, environment, author } = await findPromotion(store.rows, tenant, id);
-  return { tenant, type: "Promotion", id, model, environment, author };
 }

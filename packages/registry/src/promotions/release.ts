@@ -16,10 +16,11 @@ import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
 import { keepBundle, readEvidence } from "../evidence/evidence.ts";
 import type { ManifestFile } from "../models/manifest.ts";
-import { filesOf, findVersion, firstEnvironment } from "../models/versions.ts";
+import { filesOf, findVersion, firstEnvironment } from "../models/version-rows.ts";
 import type { Registry } from "../registry.ts";
 import { explainDecision, judgeVersion } from "./judge.ts";
-import { findPromotion, getPromotion, type PromotionView, requireLive, setState } from "./promotions.ts";
+import { findPromotion, requireLive, setState } from "./promotion-rows.ts";
+import { getPromotion, type PromotionView } from "./promotions.ts";
 
 /** Type of the statement that a registry signs when it releases a version. */
 export const releaseType = "https://casemate.dev/attestation/release/v0.1";

@@ -4,12 +4,12 @@ import { configureEnvironment, findEnvironment, listEnvironments } from "../envi
 import { RegistryError } from "../errors.ts";
 import { revisionIn } from "../http/revision.ts";
 import { type Call, type Route, route } from "../http/route.ts";
-import { findVersion } from "../models/versions.ts";
+import { findVersion } from "../models/version-rows.ts";
 import { judgeVersion } from "../promotions/judge.ts";
+import { promotionResource } from "../promotions/promotion-rows.ts";
 import {
   getPromotion,
   listPromotions,
-  promotionResource,
   requestPromotion,
   revokePromotion,
   voteOnPromotion,

@@ -4,16 +4,9 @@ import { RegistryError } from "../errors.ts";
 import { addEvidence, listEvidence, readEvidence } from "../evidence/evidence.ts";
 import { revisionIn } from "../http/revision.ts";
 import { type Route, route } from "../http/route.ts";
+import { findVersion, firstEnvironment } from "../models/version-rows.ts";
 import { moveVersion } from "../models/version-states.ts";
-import {
-  createVersion,
-  describeVersion,
-  findVersion,
-  firstEnvironment,
-  getVersion,
-  listVersions,
-  tagVersion,
-} from "../models/versions.ts";
+import { createVersion, describeVersion, getVersion, listVersions, tagVersion } from "../models/versions.ts";
 import type { Registry } from "../registry.ts";
 import { modelResource } from "./models.ts";
 import { Evidence, ModelParams, NewVersion, pageOf, Reason, Sha256, Version, VersionParams } from "./schemas.ts";

@@ -3,7 +3,7 @@ import type { Principal } from "../../access/principal.ts";
 import { RegistryError } from "../../errors.ts";
 import { change } from "../../events/change.ts";
 import type { ManifestFile } from "../../models/manifest.ts";
-import { findVersion, firstEnvironment } from "../../models/versions.ts";
+import { findVersion, firstEnvironment } from "../../models/version-rows.ts";
 import type { Registry } from "../../registry.ts";
 import { findLoggedModel } from "../tracking/logged-models.ts";
 import { findRun, requireActive } from "../tracking/runs.ts";

@@ -1,7 +1,7 @@
 import Type from "typebox";
 import { type Route, route } from "../../http/route.ts";
 import { resolveAlias, setAlias } from "../../models/aliases.ts";
-import { findVersion } from "../../models/versions.ts";
+import { findVersion } from "../../models/version-rows.ts";
 import { modelResource } from "../../routes/models.ts";
 import { describeVersions } from "./describe.ts";
 import { Name } from "./registered-model-routes.ts";

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { ModelRow } from "../../models/models.ts";
-import type { VersionRow } from "../../models/versions.ts";
+import type { VersionRow } from "../../models/version-rows.ts";
 import type { Registry } from "../../registry.ts";
 import type { VersionState } from "../../tables/tables.ts";
 
