@@ -153,6 +153,7 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
       .selectFrom("events")
       .select(["action", "resource", "entry"])
       .where("resource", "in", [`experiments/${body.experiment_id}`, `experiment/${body.experiment_id}`])
+      .orderBy("sequence")
       .execute();
     expect(events.map(({ action, entry }) => [action, JSON.parse(entry).outcome])).toEqual([
       ["experiment:write", "done"],
