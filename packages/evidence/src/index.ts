@@ -30,6 +30,7 @@ export type { Exhibit, GateContext, GateSubject } from "./gate/judge.ts";
 export { GatePolicy, type MetricRule, parseGatePolicy, type Requirement } from "./gate/policy.ts";
 export { renderGateSarif } from "./gate/sarif.ts";
 export { type GateSubjectOptions, readGateSubject, rootDigestOf } from "./gate/subject.ts";
+export { parseJson } from "./json.ts";
 export { keyAlgorithms } from "./keys/algorithms.ts";
 export {
   addKey,

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { type Admissions, openAdmissions } from "./evidence/admissions.ts";
-import { createApp, type ErrorShape } from "./http/app.ts";
+import { createApp } from "./http/app.ts";
+import type { BodyTimes } from "./http/in-time.ts";
+import type { ErrorShape } from "./http/refuse.ts";
 import type { Route } from "./http/route.ts";
 import { openAuthentication } from "./identity/authenticate.ts";
 import { type OidcSignIn, openOidc } from "./identity/oidc.ts";
@@ -33,6 +35,8 @@ export interface ServerOptions {
   readonly webhookWait?: number;
   /** How people sign in elsewhere: `OidcConfiguration`. */
   readonly oidc?: unknown;
+  /** How long bodies may take. */
+  readonly bodyTimes?: BodyTimes;
   /** Where the client's secret is. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -77,6 +81,7 @@ export async function createServer(
     allowPrivateWebhooks: allowPrivate = false,
     webhookWait,
     oidc,
+    bodyTimes,
     environment = process.env,
   }: ServerOptions,
 ): Promise<RegistryServer> {
@@ -92,6 +97,7 @@ export async function createServer(
     hosts,
     proxies,
     version,
+    ...(bodyTimes === undefined ? {} : { bodyTimes }),
     failed,
   });
   const deliveries = openDeliveries(registry, {

@@ -8,14 +8,11 @@ import { change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import { type Authenticate, anonymous } from "./authenticate.ts";
 import { answerOnce } from "./idempotency.ts";
-import { Problem, problemOf } from "./problem.ts";
+import { type BodyTimes, defaultBodyTimes, requireBytesInTime, requireJsonInTime } from "./in-time.ts";
+import { Problem } from "./problem.ts";
+import { readJson, requireKeepable } from "./read-json.ts";
+import { type ErrorShape, refuse, refuseBytes, securityHeaders } from "./refuse.ts";
 import { type Call, type Reply, type Route, route } from "./route.ts";
-
-/** How errors of some routes are answered instead of problem+json: MLflow's clients want their own shape. */
-export interface ErrorShape {
-  readonly prefixes: readonly string[];
-  answer(error: unknown): { readonly status: number; readonly body: unknown };
-}
 
 export interface AppOptions {
   readonly registry: Registry;
@@ -27,13 +24,14 @@ export interface AppOptions {
   /** Addresses of proxies that are believed when they say where a request came from. */
   readonly proxies?: readonly string[];
   readonly version: string;
+  readonly bodyTimes?: BodyTimes;
   /** Told of everything that is answered with 500. */
   readonly failed: (error: unknown) => void;
 }
 
 /** The HTTP server, not yet listening. Throws where a route does not say who may call it. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { routes, hosts = [], proxies = [], shapes = [], version, failed } = options;
+  const { routes, hosts = [], proxies = [], shapes = [], version, bodyTimes = defaultBodyTimes, failed } = options;
   const stranger = proxies.find((proxy) => !/^[^/]+(\/\d{1,3})?$/.test(proxy) || isIP(proxy.split("/")[0]!) === 0);
   if (stranger !== undefined)
     throw new RegistryError("INVALID", `proxies: expected addresses or networks, got ${JSON.stringify(stranger)}`);
@@ -43,6 +41,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: "array", removeAdditional: false, allErrors: true } },
     requestTimeout: 0,
     trustProxy: proxies.length > 0 ? [...proxies] : false,
+    frameworkErrors: (error, request, reply) => refuse(error, request, reply, { shapes, failed }),
+    clientErrorHandler: refuseBytes,
   });
   await app.register(fastifySwagger, {
     openapi: {
@@ -62,8 +62,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload)); // routes without a schema read the stream
-  app.addContentTypeParser(/^application\/(.*\+)?json/, { parseAs: "string" }, parseJson);
+  app.addContentTypeParser("*", { parseAs: "string" }, refuseUnlessEmpty);
+  app.addContentTypeParser(/^application\/(.*\+)?json/, { parseAs: "buffer" }, parseBody);
 
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(securityHeaders);
@@ -73,26 +73,25 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if ((config as { readonly access?: unknown } | undefined)?.access === undefined)
       throw new RegistryError("INVALID", `${method} ${url} does not say who may call it`);
   });
-  app.setErrorHandler(async (error, request, reply) => {
-    const shape = shapes.find(({ prefixes }) => prefixes.some((prefix) => request.url.startsWith(prefix)));
-    const { status, body } = shape?.answer(error) ?? problemAnswer(error);
-    if (status >= 500) failed(error);
-    if (status === 401) reply.header("www-authenticate", 'Bearer realm="casemate"');
-    reply
-      .code(status)
-      .type(shape === undefined ? "application/problem+json" : "application/json")
-      .send(body);
+  app.addHook("preValidation", async ({ params, query }) => {
+    requireKeepable("params", params);
+    requireKeepable("querystring", query);
   });
+  app.setErrorHandler(async (error, request, reply) => refuse(error, request, reply, { shapes, failed }));
   app.setNotFoundHandler((request) => {
     throw new RegistryError("NOT_FOUND", `there is no ${request.method} ${request.url.split("?")[0]}`);
   });
   const closing = new AbortController();
   app.addHook("preClose", async () => closing.abort());
-  mount(app, description(app), options, closing.signal);
-  for (const each of routes) if (!takesBytes(each)) mount(app, each, options, closing.signal);
+  await app.register(async (json) => {
+    json.addHook("preParsing", async ({ raw }) => requireJsonInTime(raw, bodyTimes));
+    mount(json, description(app), options, closing.signal);
+    for (const each of routes) if (!takesBytes(each)) mount(json, each, options, closing.signal);
+  });
   await app.register(async (bytes) => {
     bytes.removeAllContentTypeParsers(); // a file is its bytes, whatever its type says
     bytes.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
+    bytes.addHook("preParsing", async ({ raw }) => requireBytesInTime(raw, bodyTimes));
     for (const each of routes) if (takesBytes(each)) mount(bytes, each, options, closing.signal);
   });
   await app.ready();
@@ -233,31 +232,21 @@ async function send(reply: FastifyReply, { status, headers = {}, body, stream }:
   return await reply.code(status ?? 200).send(body);
 }
 
-function problemAnswer(error: unknown) {
-  const body = problemOf(error);
-  return { status: body.status, body };
-}
+type Parsed = (error: Error | null, value?: unknown) => void;
 
-function parseJson(
-  _request: FastifyRequest,
-  text: string | Buffer,
-  done: (error: Error | null, value?: unknown) => void,
-): void {
+function parseBody(_request: FastifyRequest, bytes: string | Buffer, done: Parsed): void {
   try {
-    done(null, text.length === 0 ? undefined : JSON.parse(String(text)));
-  } catch (cause) {
-    done(new RegistryError("INVALID", `the body is not JSON: ${cause instanceof Error ? cause.message : cause}`));
+    done(null, readJson(Buffer.from(bytes)));
+  } catch (error) {
+    done(error as Error);
   }
 }
 
-const securityHeaders = {
-  "cache-control": "no-store",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-};
+/** A body of another kind is not guessed at: a page of another site can send those without asking. */
+function refuseUnlessEmpty({ headers }: FastifyRequest, text: string | Buffer, done: Parsed): void {
+  const got = JSON.stringify(headers["content-type"] ?? "none");
+  done(text.length === 0 ? null : new RegistryError("INVALID", `Content-Type: expected application/json, got ${got}`));
+}
 
 const loopback = new Set(["localhost", "127.0.0.1", "[::1]"]);
 

@@ -56,7 +56,8 @@ export function known(error: unknown): { readonly code: RegistryErrorCode; reado
   }
   if (error instanceof EvidenceError) return { code: "CONFLICT", message: error.message };
   const { statusCode, message } = error as { statusCode?: number; message?: string };
-  if (statusCode === 400 || statusCode === 415) return { code: "INVALID", message: message ?? "" };
+  if (statusCode === 400 || statusCode === 414 || statusCode === 415)
+    return { code: "INVALID", message: message ?? "" };
   if (statusCode === 413) return { code: "TOO_LARGE", message: message ?? "" };
   return undefined;
 }

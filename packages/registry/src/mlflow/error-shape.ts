@@ -1,6 +1,6 @@
 import { RegistryError, type RegistryErrorCode, statusOf } from "../errors.ts";
-import type { ErrorShape } from "../http/app.ts";
 import { known } from "../http/problem.ts";
+import type { ErrorShape } from "../http/refuse.ts";
 
 /** MLflow's name for each error. Its client tries 408, 429, 500, 502, 503 and 504 again, so that no refusal may be one of these. */
 const names: Readonly<Record<RegistryErrorCode, readonly [string, number]>> = {

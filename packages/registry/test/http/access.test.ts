@@ -247,7 +247,7 @@ test.each([
   const files = [{ path, sha256: "0".repeat(64), size: 1 }];
   const { status, body } = await ask(server.url, admin, "POST", "/api/v1/models/paths/versions", { files });
   expect(status).toBe(400);
-  expect(body.detail).toContain("path: expected a relative path");
+  expect(body.detail).toMatch(/path: expected (a relative path|text without NUL)/);
 });
 
 test("names that read alike are one name", async () => {
