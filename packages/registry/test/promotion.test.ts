@@ -12,6 +12,7 @@ import {
 } from "@casemate/evidence";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createDatabase } from "../../store/test/homes.ts";
+import { accountWith } from "./mlflow/server-with.ts";
 import { ask, openTestServer, sha256Of, type TestServer } from "./open-server.ts";
 import { robustnessOf, signatureOf, uploadVersion } from "./signed-version.ts";
 
@@ -177,8 +178,32 @@ describe.each(["embedded", "postgres"] as const)("%s", (home) => {
       state: "failed",
       stateReason: expect.stringMatching(/^the scan says malicious: model\.pkl: /),
     });
-    expect((await call("vic", "GET", `/models/trap/versions/${body.version}/files/model.pkl`)).status).toBe(409);
+    expect((await call("vic", "GET", `/models/trap/versions/${body.version}/files/model.pkl`)).status).toBe(403);
     expect((await call("vic", "GET", `/models/trap/versions/${body.version}/evidence`)).body.items).toHaveLength(1);
+  });
+
+  test("who made a version does not approve it when somebody else asks, and the attempt is in the log", async () => {
+    tokens.dan = await accountWith(server, "dan", ["contributor", "reviewer"]);
+    await call("dan", "POST", "/models", { name: "own" });
+    const { version, rootDigest } = await uploadVersion(server, tokens.dan, "own", files);
+    const ids = [];
+    for (const days of [1, 2, 3]) {
+      const want = { model: "own", version, environment: "staging", days };
+      ids.push((await call("rob", "POST", "/promotions", want)).body.id);
+    }
+    const vote = { verdict: "approve", rootDigest };
+    expect(await call("dan", "POST", `/promotions/${ids[0]}/approvals`, vote)).toMatchObject({
+      status: 403,
+      body: { detail: "authors do not approve what is theirs" },
+    });
+    const { body } = await call("aud", "GET", `/events?resource=${encodeURIComponent(`promotions/${ids[0]}`)}`);
+    expect(body.items.at(-1)).toMatchObject({ action: "promotion:approve", outcome: "denied" });
+
+    const first = (await call("vic", "GET", "/models/own/promotions?limit=2")).body;
+    const second = (await call("vic", "GET", `/models/own/promotions?limit=2&after=${first.next}`)).body;
+    expect([first.items.length, second.items.length, second.next]).toEqual([2, 1, undefined]);
+    const listed = [...first.items, ...second.items].map(({ id }: { id: string }) => id);
+    expect(new Set(listed)).toEqual(new Set(ids));
   });
 
   test("the log has every change and every denied attempt, in order, with its proof", async () => {

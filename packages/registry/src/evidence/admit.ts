@@ -34,7 +34,10 @@ export async function admit(registry: Registry, tenant: string, model: string, v
     moveVersion(registry, actor, { model, version, to, action: `version:${to}`, reason });
   const folder = await mkdtemp(join(registry.scratch, "admit-"));
   try {
-    const fault = (await materialize(registry, row, folder)) ?? (await signatureFault(registry, row));
+    const fault =
+      (await quarantineFault(registry, row)) ??
+      (await materialize(registry, row, folder)) ??
+      (await signatureFault(registry, row));
     if (fault !== undefined) return await end("failed", fault);
     const outcome = await registry.scan(folder);
     await addEvidence(registry, actor, model, version, await scanBundle(registry, row, outcome));
@@ -62,6 +65,18 @@ async function materialize({ store }: Registry, row: VersionRow, folder: string)
     }
   }
   return undefined;
+}
+
+/** Whether the very same files are in quarantine: registering them anew is no way out of it. */
+async function quarantineFault({ store }: Registry, { tenant, root_digest }: VersionRow): Promise<string | undefined> {
+  const twin = await store.rows
+    .selectFrom("versions")
+    .select("version")
+    .where("tenant", "=", tenant)
+    .where("root_digest", "=", root_digest)
+    .where("state", "=", "quarantined")
+    .executeTakeFirst();
+  return twin === undefined ? undefined : "a version with the same files is in quarantine";
 }
 
 /** Why a signature that came with the version is no good, if one is: forged, or by a key that the first environment has revoked. */

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { type Bundle, type Exhibit, parseBundle } from "@casemate/evidence";
+import { type Bundle, type Exhibit, parseBundle, parseStatement } from "@casemate/evidence";
 import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
-import { change } from "../events/change.ts";
+import { type Change, change } from "../events/change.ts";
 import { filesOf, findVersion, resourceOf, type VersionRow } from "../models/version-rows.ts";
 import type { Registry } from "../registry.ts";
 
@@ -28,51 +28,81 @@ export async function addEvidence(
   version: number,
   bytes: Uint8Array,
 ): Promise<EvidenceView> {
+  const row = await findVersion(registry.store.rows, principal.tenant, model, version);
+  const files = await filesOf(registry.store.rows, row);
+  const submitted = await submit(registry, row.tenant, bytes, {
+    name: `version ${version} of ${row.model}`,
+    digests: [row.root_digest, ...files.map(({ sha256 }) => sha256)],
+  });
+  return await change(registry, principal, (each) => noteEvidence(each, registry, principal, row, submitted));
+}
+
+/** A bundle that is kept, but that nothing points at yet. */
+export interface Submitted {
+  readonly id: string;
+  readonly predicateType: string;
+  readonly signer: string;
+}
+
+/** Keeps a bundle that is about one of the digests. Throws as `addEvidence` does; no version need be there yet. */
+export async function submit(
+  { store }: Registry,
+  tenant: string,
+  bytes: Uint8Array,
+  { name, digests }: { readonly name: string; readonly digests: readonly string[] },
+): Promise<Submitted> {
   if (bytes.length > MAXIMUM_BUNDLE)
     throw new RegistryError("TOO_LARGE", `expected a bundle of at most ${MAXIMUM_BUNDLE} bytes, got ${bytes.length}`);
   const bundle = parsed(bytes);
-  const statement = claimOf(bundle);
-  const row = await findVersion(registry.store.rows, principal.tenant, model, version);
-  const files = await filesOf(registry.store.rows, row);
-  const known = new Set([row.root_digest, ...files.map(({ sha256 }) => sha256)]);
-  const named = [...statement.subject, ...statement.resources].filter((digest) => known.has(digest));
-  if (named.length === 0)
+  const { predicateType, subject, resources } = claimOf(bundle);
+  const known = new Set(digests);
+  if (![...subject, ...resources].some((digest) => known.has(digest)))
     throw new RegistryError(
       "INVALID",
-      `the bundle is about ${statement.subject.join(", ")}, which is no file of version ${version} of ${row.model}`,
+      `the bundle is about ${subject.join(", ").slice(0, 1000)}, which is no file of ${name}`,
     );
-  const signer = bundle.material.type === "publicKey" ? (bundle.material.hint ?? "") : bundle.material.type;
   const id = createHash("sha256").update(bytes).digest("hex");
-  await registry.store.blobs.put(prefixOf(row.tenant), once(bytes), { sha256: id });
-  return await change(registry, principal, async ({ rows, record }) => {
-    const key = { tenant: row.tenant, model: row.model, version };
-    const existing = await rows
-      .selectFrom("version_evidence")
-      .selectAll()
-      .where("tenant", "=", key.tenant)
-      .where("model", "=", key.model)
-      .where("version", "=", version)
-      .where("id", "=", id)
-      .executeTakeFirst();
-    if (existing !== undefined) return viewOf(existing);
-    const sequence = await record({
-      action: "evidence:add",
-      resource: resourceOf(row.model, version),
-      after: id,
-      details: { predicateType: statement.predicateType, signer, rootDigest: row.root_digest },
-    });
-    const added = {
-      ...key,
-      id,
-      predicate_type: statement.predicateType,
-      signer,
-      received_at: registry.now(),
-      received_from: principal.id,
-      sequence,
-    };
-    await rows.insertInto("version_evidence").values(added).execute();
-    return viewOf(added);
+  await store.blobs.put(prefixOf(tenant), once(bytes), { sha256: id });
+  const { material } = bundle;
+  return { id, predicateType, signer: material.type === "publicKey" ? (material.hint ?? "") : material.type };
+}
+
+/** Says within a change that a bundle is about a version. */
+export async function noteEvidence(
+  { rows, record }: Change,
+  { now }: Registry,
+  principal: Principal,
+  { tenant, model, version, root_digest }: Pick<VersionRow, "tenant" | "model" | "version" | "root_digest">,
+  { id, predicateType, signer }: Submitted,
+): Promise<EvidenceView> {
+  const existing = await rows
+    .selectFrom("version_evidence")
+    .selectAll()
+    .where("tenant", "=", tenant)
+    .where("model", "=", model)
+    .where("version", "=", version)
+    .where("id", "=", id)
+    .executeTakeFirst();
+  if (existing !== undefined) return viewOf(existing);
+  const sequence = await record({
+    action: "evidence:add",
+    resource: resourceOf(model, version),
+    after: id,
+    details: { predicateType, signer, rootDigest: root_digest },
   });
+  const added = {
+    tenant,
+    model,
+    version,
+    id,
+    predicate_type: predicateType,
+    signer,
+    received_at: now(),
+    received_from: principal.id,
+    sequence,
+  };
+  await rows.insertInto("version_evidence").values(added).execute();
+  return viewOf(added);
 }
 
 /** What is known about a version, oldest first. */
@@ -126,15 +156,20 @@ function claimOf({ envelope }: Bundle): {
   readonly resources: readonly string[];
 } {
   try {
-    const { predicateType, subject, predicate } = JSON.parse(Buffer.from(envelope.payload, "base64").toString("utf8"));
-    const resources: readonly { digest?: unknown }[] = Array.isArray(predicate?.resources) ? predicate.resources : [];
+    const { predicateType, subject, predicate } = parseStatement(
+      Buffer.from(envelope.payload, "base64"),
+      envelope.payloadType,
+    );
+    const resources = Array.isArray(predicate.resources)
+      ? (predicate.resources as readonly { digest?: unknown }[])
+      : [];
     return {
-      predicateType: String(predicateType),
-      subject: subject.map((each: { digest: { sha256: unknown } }) => String(each.digest.sha256)),
-      resources: resources.map(({ digest }) => String(digest)),
+      predicateType,
+      subject: subject.flatMap(({ digest }) => digest.sha256 ?? []),
+      resources: resources.map((resource) => String(resource?.digest)),
     };
   } catch (cause) {
-    throw new RegistryError("INVALID", "the bundle does not hold an in-toto statement", { cause });
+    throw new RegistryError("INVALID", cause instanceof Error ? cause.message : String(cause), { cause });
   }
 }
 

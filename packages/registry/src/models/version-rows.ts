@@ -76,3 +76,10 @@ export async function updateRow(
     .where("version", "=", version)
     .execute();
 }
+
+/** Throws FORBIDDEN for a version whose files nobody gets: one that is not scanned yet, that failed, or that is in quarantine. */
+export function requireHandedOut({ model, version, state, state_reason }: VersionRow): void {
+  if (state === "ready" || state === "retired") return;
+  const why = state === "pending" ? "it has not been scanned yet" : state_reason;
+  throw new RegistryError("FORBIDDEN", `version ${version} of ${model} is ${state}: ${why}`);
+}

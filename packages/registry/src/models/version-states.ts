@@ -4,7 +4,8 @@ import { RegistryError } from "../errors.ts";
 import { type Change, change } from "../events/change.ts";
 import type { Registry } from "../registry.ts";
 import type { VersionState } from "../tables/tables.ts";
-import { filesOf, findVersion, firstEnvironment, resourceOf, updateRow, type VersionRow } from "./version-rows.ts";
+import { removeOrphans } from "./orphans.ts";
+import { findVersion, resourceOf, updateRow, type VersionRow } from "./version-rows.ts";
 
 /** From which states each state can be reached. Only `admit` leads out of pending, so that no way leads around the scan. */
 const before: Readonly<Record<VersionState, readonly VersionState[]>> = {
@@ -37,7 +38,7 @@ export async function moveVersion(
     readonly reason: string;
   },
 ): Promise<void> {
-  const orphans = await change(registry, principal, async ({ rows, record }) => {
+  const deleted = await change(registry, principal, async ({ rows, record }) => {
     const row = await findVersion(rows, principal.tenant, model, version);
     if (!before[to].includes(row.state))
       throw new RegistryError(
@@ -66,10 +67,9 @@ export async function moveVersion(
       reason,
       details: { rootDigest: row.root_digest, from: row.state, to },
     });
-    return to === "deleted" ? await onlyHere(rows, row) : [];
+    return to === "deleted" ? row : undefined;
   });
-  const { blob_prefix } = await firstEnvironment(registry, principal.tenant);
-  for (const sha256 of orphans) await registry.store.blobs.remove(blob_prefix, sha256);
+  if (deleted !== undefined) await removeOrphans(registry, principal, deleted);
 }
 
 /** Throws CONFLICT where an environment serves the version. */
@@ -86,29 +86,4 @@ export async function refuseIfServed(rows: Change["rows"], { tenant, model, vers
       "CONFLICT",
       `version ${version} of ${model} is released in ${release.environment}; revoke that first`,
     );
-}
-
-/** Blobs that no version but this one has, and no run. */
-async function onlyHere(rows: Change["rows"], row: VersionRow): Promise<readonly string[]> {
-  const orphans: string[] = [];
-  for (const { sha256 } of await filesOf(rows, row)) {
-    const other = await rows
-      .selectFrom("version_files as f")
-      .innerJoin("versions as v", (join) =>
-        join.onRef("v.tenant", "=", "f.tenant").onRef("v.model", "=", "f.model").onRef("v.version", "=", "f.version"),
-      )
-      .select("f.path")
-      .where("f.tenant", "=", row.tenant)
-      .where("f.sha256", "=", sha256)
-      .where("v.state", "!=", "deleted")
-      .executeTakeFirst();
-    const artifact = await rows
-      .selectFrom("artifacts")
-      .select("path")
-      .where("tenant", "=", row.tenant)
-      .where("sha256", "=", sha256)
-      .executeTakeFirst();
-    if (other === undefined && artifact === undefined) orphans.push(sha256);
-  }
-  return [...new Set(orphans)];
 }

@@ -2,6 +2,7 @@ import { digestOf, rootDigestOf } from "@casemate/evidence";
 import type { Principal } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
 import { change } from "../events/change.ts";
+import { noteEvidence, submit } from "../evidence/evidence.ts";
 import type { Registry } from "../registry.ts";
 import type { VersionState } from "../tables/tables.ts";
 import { type ManifestFile, manifestOf } from "./manifest.ts";
@@ -24,10 +25,12 @@ export interface NewVersion {
   readonly parent?: { readonly model: string; readonly version: number };
   readonly materials?: readonly Material[];
   readonly tags?: Readonly<Record<string, string>>;
+  /** A signed bundle that comes with it, such as its signature. */
+  readonly evidence?: Uint8Array;
 }
 
-/** A version as it is shown. */
-export interface VersionView {
+/** A version as a list shows it. */
+export interface VersionSummary {
   readonly model: string;
   readonly version: number;
   readonly state: VersionState;
@@ -43,6 +46,10 @@ export interface VersionView {
   readonly createdAt: string;
   readonly updatedAt: string;
   readonly revision: number;
+}
+
+/** A version as it is shown. */
+export interface VersionView extends VersionSummary {
   readonly tags: Readonly<Record<string, string>>;
   readonly aliases: readonly string[];
   readonly files: readonly ManifestFile[];
@@ -61,16 +68,19 @@ export async function createVersion(
   const { tenant } = principal;
   const manifest = manifestOf(given.files);
   const { name } = await findModel(registry.store.rows, tenant, model);
+  const submitted =
+    given.evidence === undefined
+      ? undefined
+      : await submit(registry, tenant, given.evidence, {
+          name: `this version of ${name}`,
+          digests: [rootDigestOf(manifest), ...manifest.map(({ sha256 }) => sha256)],
+        });
   const { blob_prefix } = await firstEnvironment(registry, tenant);
-  for (const { path, sha256, size } of manifest) {
-    const blob = await registry.store.blobs.stat(blob_prefix, sha256);
-    if (blob === undefined) throw new RegistryError("INVALID", `files: ${path}: upload ${sha256} first`);
-    if (blob.size !== size)
-      throw new RegistryError("INVALID", `files: ${path}: ${sha256} has ${blob.size} bytes, not ${size}`);
-  }
+  await requireUploaded(registry, blob_prefix, manifest);
   const version = await change(registry, principal, async (each) => {
     const { rows, record } = each;
     const { next_version } = await touchModel(each, registry, principal, name);
+    await requireUploaded(registry, blob_prefix, manifest); // what a deletion has removed since
     const { parent, materials = [], description = "", source = "", runId = null, tags = {} } = given;
     if (parent !== undefined) await findVersion(rows, tenant, parent.model, parent.version);
     await rows
@@ -120,10 +130,26 @@ export async function createVersion(
       after: root_digest,
       details: { files: manifest.length, materials: digestOf(materials) },
     });
+    if (submitted !== undefined) await noteEvidence(each, registry, principal, { ...key, root_digest }, submitted);
     return next_version;
   });
   return await getVersion(registry, tenant, name, version);
 }
+
+/** Throws INVALID for a file whose content is not there, or has another size. */
+async function requireUploaded({ store }: Registry, prefix: string, manifest: readonly ManifestFile[]): Promise<void> {
+  for (let start = 0; start < manifest.length; start += AT_ONCE)
+    await Promise.all(
+      manifest.slice(start, start + AT_ONCE).map(async ({ path, sha256, size }) => {
+        const blob = await store.blobs.stat(prefix, sha256);
+        if (blob === undefined) throw new RegistryError("INVALID", `files: ${path}: upload ${sha256} first`);
+        if (blob.size !== size)
+          throw new RegistryError("INVALID", `files: ${path}: ${sha256} has ${blob.size} bytes, not ${size}`);
+      }),
+    );
+}
+
+const AT_ONCE = 32;
 
 /** Throws NOT_FOUND. */
 export async function getVersion(
@@ -151,6 +177,15 @@ export async function getVersion(
     .orderBy("alias")
     .execute();
   return {
+    ...summaryOf(row),
+    tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+    aliases: aliases.map(({ alias }) => alias),
+    files,
+  };
+}
+
+function summaryOf(row: VersionRow): VersionSummary {
+  return {
     model: row.model,
     version: row.version,
     state: row.state,
@@ -166,9 +201,6 @@ export async function getVersion(
     createdAt: new Date(row.created_at).toISOString(),
     updatedAt: new Date(row.updated_at).toISOString(),
     revision: row.revision,
-    tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
-    aliases: aliases.map(({ alias }) => alias),
-    files,
   };
 }
 
@@ -178,9 +210,9 @@ export async function listVersions(
   tenant: string,
   model: string,
   { before = Number.MAX_SAFE_INTEGER, limit = 100 }: { readonly before?: number; readonly limit?: number } = {},
-): Promise<readonly VersionRow[]> {
+): Promise<readonly VersionSummary[]> {
   const { name } = await findModel(store.rows, tenant, model);
-  return await store.rows
+  const found = await store.rows
     .selectFrom("versions")
     .selectAll()
     .where("tenant", "=", tenant)
@@ -190,6 +222,7 @@ export async function listVersions(
     .orderBy("version", "desc")
     .limit(limit)
     .execute();
+  return found.map(summaryOf);
 }
 
 /** Changes what may change of a version: its description. Throws NOT_FOUND, PRECONDITION_FAILED. */

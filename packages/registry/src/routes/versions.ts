@@ -4,7 +4,7 @@ import { RegistryError } from "../errors.ts";
 import { addEvidence, listEvidence, readEvidence } from "../evidence/evidence.ts";
 import { revisionIn } from "../http/revision.ts";
 import { type Route, route } from "../http/route.ts";
-import { findVersion, firstEnvironment } from "../models/version-rows.ts";
+import { filesOf, findVersion, firstEnvironment, requireHandedOut } from "../models/version-rows.ts";
 import { moveVersion } from "../models/version-states.ts";
 import { createVersion, describeVersion, getVersion, listVersions, tagVersion } from "../models/versions.ts";
 import type { Registry } from "../registry.ts";
@@ -81,9 +81,10 @@ export function versionRoutes(woken: () => void): readonly Route[] {
       schema: { params: ModelParams, body: NewVersion, answer: Version },
       bodyLimit: 32 * 1024 * 1024,
       async handle({ registry, principal, params: { model }, body: { signature, ...given } }) {
-        const added = await createVersion(registry, principal, model, given);
-        if (signature !== undefined)
-          await addEvidence(registry, principal, model, added.version, Buffer.from(JSON.stringify(signature)));
+        const added = await createVersion(registry, principal, model, {
+          ...given,
+          ...(signature === undefined ? {} : { evidence: Buffer.from(JSON.stringify(signature)) }),
+        });
         woken();
         return {
           status: 201,
@@ -106,14 +107,12 @@ export function versionRoutes(woken: () => void): readonly Route[] {
         answer: pageOf(VersionSummary),
       },
       async handle({ registry, principal, params: { model }, query: { limit = 100, after } }) {
-        const rows = await listVersions(registry, principal.tenant, model, {
+        const found = await listVersions(registry, principal.tenant, model, {
           limit: limit + 1,
           ...(after === undefined ? {} : { before: after }),
         });
-        const items = await Promise.all(
-          rows.slice(0, limit).map(({ version }) => getVersion(registry, principal.tenant, model, version)),
-        );
-        return { body: { items, ...(rows.length > limit ? { next: String(rows[limit - 1]!.version) } : {}) } };
+        const items = found.slice(0, limit);
+        return { body: { items, ...(found.length > limit ? { next: String(items.at(-1)!.version) } : {}) } };
       },
     }),
     route({
@@ -139,7 +138,8 @@ export function versionRoutes(woken: () => void): readonly Route[] {
       },
       async handle({ registry, principal, params: { model, version }, body: { description }, headers }) {
         await describeVersion(registry, principal, model, version, description, revisionIn(headers));
-        return { body: await getVersion(registry, principal.tenant, model, version) };
+        const described = await getVersion(registry, principal.tenant, model, version);
+        return { headers: { etag: `"${described.revision}"` }, body: described };
       },
     }),
     route({
@@ -200,15 +200,13 @@ export function versionRoutes(woken: () => void): readonly Route[] {
     route({
       method: "GET",
       path: "/api/v1/models/:model/versions/:version/files/*",
-      summary: "One file of a version that is neither quarantined nor failed",
+      summary: "One file of a version that is ready or retired",
       access: { type: "action", action: "version:download", resource: versionResource },
       schema: { params: FileParams },
       async handle({ registry, principal, params: { model, version, "*": path } }) {
-        const { state, state_reason } = await findVersion(registry.store.rows, principal.tenant, model, version);
-        if (state === "quarantined" || state === "failed")
-          throw new RegistryError("CONFLICT", `version ${version} of ${model} is ${state}: ${state_reason}`);
-        const { files } = await getVersion(registry, principal.tenant, model, version);
-        const file = files.find((each) => each.path === path);
+        const row = await findVersion(registry.store.rows, principal.tenant, model, version);
+        requireHandedOut(row);
+        const file = (await filesOf(registry.store.rows, row)).find((each) => each.path === path);
         if (file === undefined)
           throw new RegistryError("NOT_FOUND", `version ${version} of ${model} has no file ${JSON.stringify(path)}`);
         const { blob_prefix } = await firstEnvironment(registry, principal.tenant);

@@ -119,6 +119,7 @@ const tables = [
     size bigint not null,
     primary key (tenant, model, version, path)
   )`,
+  "create index version_files_by_sha256 on version_files (tenant, sha256)",
   `create table version_tags (
     tenant text not null,
     model text not null,

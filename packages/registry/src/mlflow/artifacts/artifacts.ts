@@ -3,7 +3,7 @@ import type { Principal } from "../../access/principal.ts";
 import { RegistryError } from "../../errors.ts";
 import { change } from "../../events/change.ts";
 import type { ManifestFile } from "../../models/manifest.ts";
-import { findVersion, firstEnvironment } from "../../models/version-rows.ts";
+import { findVersion, firstEnvironment, requireHandedOut } from "../../models/version-rows.ts";
 import type { Registry } from "../../registry.ts";
 import { findLoggedModel } from "../tracking/logged-models.ts";
 import { findRun, requireActive } from "../tracking/runs.ts";
@@ -68,6 +68,8 @@ export async function putArtifact(
         "CONFLICT",
         `${place.path} and ${clash.path} cannot both be there: one is a folder of the other`,
       );
+    if ((await registry.store.blobs.stat(blob_prefix, sha256)) === undefined)
+      throw new RegistryError("UNAVAILABLE", `${place.path}: its content was deleted while it came in; send it again`);
     const before = await rows
       .selectFrom("artifacts")
       .select("sha256")
@@ -124,14 +126,13 @@ export async function openArtifact(
 }
 
 async function versionFile({ store }: Registry, tenant: string, place: Extract<Place, { type: "version" }>) {
-  const { model, state, state_reason } = await findVersion(store.rows, tenant, place.model, place.version);
-  if (state === "quarantined" || state === "failed")
-    throw new RegistryError("FORBIDDEN", `Version ${place.version} of ${model} is ${state}: ${state_reason}`);
+  const row = await findVersion(store.rows, tenant, place.model, place.version);
+  requireHandedOut(row);
   return await store.rows
     .selectFrom("version_files")
     .select(["path", "sha256", "size"])
     .where("tenant", "=", tenant)
-    .where("model", "=", model)
+    .where("model", "=", row.model)
     .where("version", "=", place.version)
     .where("path", "=", place.path)
     .executeTakeFirst();

@@ -1,5 +1,6 @@
 import { RegistryError } from "../../errors.ts";
 import type { Call } from "../../http/route.ts";
+import { findVersion, requireHandedOut } from "../../models/version-rows.ts";
 import { createVersion, type VersionView } from "../../models/versions.ts";
 import { modelResource } from "../../routes/models.ts";
 import { checkOwner, filesBelow } from "../artifacts/artifacts.ts";
@@ -26,8 +27,10 @@ export async function registerVersion(
   const { tenant } = principal;
   const { name, source, description, tags = [] } = given;
   const { place, runId } = await placeBehind();
-  if (place.type === "version") await authorize("version:download", modelResource(principal, place.model));
-  else {
+  if (place.type === "version") {
+    await authorize("version:download", modelResource(principal, place.model));
+    requireHandedOut(await findVersion(registry.store.rows, tenant, place.model, place.version));
+  } else {
     await checkOwner(registry, tenant, place);
     await authorize("experiment:read", experimentResource(principal, place.experiment));
   }

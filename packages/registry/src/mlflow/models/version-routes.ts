@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import Type from "typebox";
-import { RegistryError } from "../../errors.ts";
 import { type Route, route } from "../../http/route.ts";
-import { findVersion } from "../../models/version-rows.ts";
+import { findVersion, requireHandedOut } from "../../models/version-rows.ts";
 import { moveVersion } from "../../models/version-states.ts";
 import { describeVersion, tagVersion } from "../../models/versions.ts";
 import type { Registry } from "../../registry.ts";
@@ -103,15 +102,9 @@ export function modelVersionRoutes(woken: () => void): readonly Route[] {
       },
       schema: { query: Version },
       async handle({ registry, principal, query }) {
-        const { model, version, state, state_reason } = await findVersion(
-          registry.store.rows,
-          principal.tenant,
-          query.name,
-          query.version,
-        );
-        if (state === "quarantined" || state === "failed")
-          throw new RegistryError("FORBIDDEN", `Version ${version} of ${model} is ${state}: ${state_reason}`);
-        return { body: { artifact_uri: `mlflow-artifacts:/versions/${model}/${version}` } };
+        const row = await findVersion(registry.store.rows, principal.tenant, query.name, query.version);
+        requireHandedOut(row);
+        return { body: { artifact_uri: `mlflow-artifacts:/versions/${row.model}/${row.version}` } };
       },
     }),
     route({
