@@ -1,5 +1,5 @@
 import { digestOf } from "@casemate/evidence";
-import type { Selectable } from "kysely";
+import { type Selectable, sql } from "kysely";
 import type { Principal } from "../access/principal.ts";
 import { modelsFor } from "../access/principal.ts";
 import { RegistryError } from "../errors.ts";
@@ -134,12 +134,17 @@ export async function listModels(
     .where("name", ">", after)
     .where(({ eb, or }) => or(patterns.map((pattern) => matching(eb, "name", pattern))))
     .$if(contains !== undefined, (query) =>
-      query.where("name_key", "like", `%${keyOf(contains!).replaceAll(/[%_]/g, "")}%`),
+      query.where(sql<boolean>`name_key like ${containing(keyOf(contains!))} escape '!'`),
     )
     .orderBy("name")
     .limit(limit)
     .execute();
   return await viewsOf(store.rows, principal.tenant, found);
+}
+
+/** A pattern of LIKE for whatever has a text in it. */
+function containing(text: string): string {
+  return `%${text.replaceAll(/[!%_]/g, "!$&")}%`;
 }
 
 /** Changes the description. Throws NOT_FOUND, and PRECONDITION_FAILED where `revision` is not the present one. */

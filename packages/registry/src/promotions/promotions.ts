@@ -125,12 +125,11 @@ export async function voteOnPromotion(
   }: { readonly verdict: "approve" | "refuse"; readonly rootDigest: string; readonly comment?: string },
 ): Promise<PromotionView> {
   const { tenant } = principal;
+  await refuseAuthors(registry, principal, id);
   await change(registry, principal, async ({ rows, record }) => {
     const promotion = await findPromotion(rows, tenant, id);
     requireLive(promotion, ["open", "approved"], registry.now());
     const version = await findVersion(rows, tenant, promotion.model, promotion.version);
-    if (principal.id === promotion.author || principal.id === version.author)
-      throw new RegistryError("FORBIDDEN", "authors do not approve what is theirs");
     if (rootDigest !== promotion.root_digest || version.root_digest !== promotion.root_digest)
       throw new RegistryError("CONFLICT", `the promotion is about ${promotion.root_digest}, not about ${rootDigest}`);
     const earlier = await rows
@@ -173,6 +172,19 @@ export async function voteOnPromotion(
     });
   });
   return await getPromotion(registry, tenant, id);
+}
+
+/** Throws FORBIDDEN, and logs the attempt, where somebody made the promotion or its version. Neither changes hands. */
+async function refuseAuthors(registry: Registry, principal: Principal, id: string): Promise<void> {
+  const { rows } = registry.store;
+  const { model, version, author } = await findPromotion(rows, principal.tenant, id);
+  const made = await findVersion(rows, principal.tenant, model, version);
+  if (principal.id !== author && principal.id !== made.author) return;
+  const reason = "authors do not approve what is theirs";
+  await change(registry, principal, ({ record }) =>
+    record({ action: "promotion:approve", resource: `promotions/${id}`, outcome: "denied", reason }),
+  );
+  throw new RegistryError("FORBIDDEN", reason);
 }
 
 /** Takes a promotion back; where it was released, nothing is served any more. Throws CONFLICT where it is closed. */
@@ -250,17 +262,26 @@ export async function getPromotion({ store, now }: Registry, tenant: string, id:
   };
 }
 
-/** Promotions of a model, newest first. */
+/** Promotions of a model, newest first, those that follow `after`. Throws NOT_FOUND where there is no such promotion. */
 export async function listPromotions(
   { store }: Registry,
   tenant: string,
-  { model, limit = 100 }: { readonly model?: string; readonly limit?: number },
+  { model, after, limit = 100 }: { readonly model?: string; readonly after?: string; readonly limit?: number },
 ): Promise<readonly PromotionRow[]> {
+  const last = after === undefined ? undefined : await findPromotion(store.rows, tenant, after);
   return await store.rows
     .selectFrom("promotions")
     .selectAll()
     .where("tenant", "=", tenant)
     .$if(model !== undefined, (query) => query.where("model", "=", model!.normalize("NFC")))
+    .$if(last !== undefined, (query) =>
+      query.where(({ eb, or, and }) =>
+        or([
+          eb("created_at", "<", last!.created_at),
+          and([eb("created_at", "=", last!.created_at), eb("id", ">", last!.id)]),
+        ]),
+      ),
+    )
     .orderBy("created_at", "desc")
     .orderBy("id")
     .limit(limit)

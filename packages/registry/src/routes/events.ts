@@ -34,16 +34,22 @@ async function* happenings(
   const { registry, closing, stream } = call;
   let { principal } = call;
   let after = from;
-  let wake = (): void => undefined;
-  const forget = registry.log.subscribe(() => wake());
-  closing.addEventListener("abort", () => wake());
-  stream.on("close", () => wake());
+  let isStale = false; // there may be more than what was read last
+  let resume = (): void => undefined;
+  const wake = (): void => {
+    isStale = true;
+    resume();
+  };
+  const forget = registry.log.subscribe(wake);
+  closing.addEventListener("abort", wake);
+  stream.on("close", wake);
   try {
     yield ": connected\n\n";
     while (!closing.aborted && !stream.destroyed) {
       const renewed = await renew(registry, principal); // what was taken away ends what it allowed
       if (renewed === undefined) return;
       principal = renewed;
+      isStale = false;
       const rows = await registry.store.rows
         .selectFrom("events")
         .select(["sequence", "action", "resource", "entry"])
@@ -56,10 +62,10 @@ async function* happenings(
         after = sequence;
         if (mayRead(principal, resource)) yield `id: ${sequence}\nevent: ${action}\ndata: ${entry}\n\n`;
       }
-      if (rows.length > 0) continue;
+      if (rows.length > 0 || isStale) continue;
       const isQuiet = await new Promise<boolean>((resolve) => {
         const timer = setTimeout(() => resolve(true), HEARTBEAT);
-        wake = () => {
+        resume = () => {
           clearTimeout(timer);
           resolve(false);
         };
@@ -68,6 +74,7 @@ async function* happenings(
     }
   } finally {
     forget();
+    closing.removeEventListener("abort", wake);
   }
 }
 

@@ -2,6 +2,7 @@ import Type from "typebox";
 import { RegistryError } from "../errors.ts";
 import type { Call } from "../http/route.ts";
 import { type Route, route } from "../http/route.ts";
+import { pageOf } from "./schemas.ts";
 
 const ofTenant = ({ principal: { tenant } }: Pick<Call, "principal">) =>
   ({ tenant, type: "Tenant", id: tenant }) as const;
@@ -29,19 +30,25 @@ export const logRoutes: readonly Route[] = [
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
         resource: Type.Optional(Type.String({ maxLength: 1000 })),
       }),
-      answer: Type.Object({ items: Type.Array(Type.Unknown()) }),
+      answer: pageOf(Type.Unknown()),
     },
     async handle({ registry: { store }, principal: { tenant }, query: { after = -1, limit = 100, resource } }) {
       const rows = await store.rows
         .selectFrom("events")
-        .select("entry")
+        .select(["sequence", "entry"])
         .where("tenant", "=", tenant)
         .where("sequence", ">", after)
         .$if(resource !== undefined, (query) => query.where("resource", "=", resource!))
         .orderBy("sequence")
-        .limit(limit)
+        .limit(limit + 1)
         .execute();
-      return { body: { items: rows.map(({ entry }) => JSON.parse(entry)) } };
+      const page = rows.slice(0, limit);
+      return {
+        body: {
+          items: page.map(({ entry }) => JSON.parse(entry)),
+          ...(rows.length > limit ? { next: String(page.at(-1)!.sequence) } : {}),
+        },
+      };
     },
   }),
   route({

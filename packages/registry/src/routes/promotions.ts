@@ -16,7 +16,7 @@ import {
 } from "../promotions/promotions.ts";
 import { loadRelease, releasePromotion } from "../promotions/release.ts";
 import { modelResource } from "./models.ts";
-import { Decision, File, Promotion, Reason, Sha256 } from "./schemas.ts";
+import { Decision, File, Page, Promotion, pageOf, Reason, Sha256 } from "./schemas.ts";
 
 const IdParams = Type.Object({ id: Type.String({ maxLength: 100 }) });
 const EnvironmentParams = Type.Object({ environment: Type.String({ maxLength: 100 }) });
@@ -199,10 +199,15 @@ export const promotionRoutes: readonly Route[] = [
       action: "promotion:read",
       resource: ({ principal, params: { model } }) => modelResource(principal, model),
     },
-    schema: { params: Type.Object({ model: Type.String() }), answer: Type.Object({ items: Type.Array(Promotion) }) },
-    async handle({ registry, principal: { tenant }, params: { model } }) {
-      const rows = await listPromotions(registry, tenant, { model });
-      return { body: { items: await Promise.all(rows.map(({ id }) => getPromotion(registry, tenant, id))) } };
+    schema: { params: Type.Object({ model: Type.String() }), query: Page, answer: pageOf(Promotion) },
+    async handle({ registry, principal: { tenant }, params: { model }, query: { limit = 100, after } }) {
+      const rows = await listPromotions(registry, tenant, {
+        model,
+        limit: limit + 1,
+        ...(after === undefined ? {} : { after }),
+      });
+      const items = await Promise.all(rows.slice(0, limit).map(({ id }) => getPromotion(registry, tenant, id)));
+      return { body: { items, ...(rows.length > limit ? { next: items.at(-1)!.id } : {}) } };
     },
   }),
   route({

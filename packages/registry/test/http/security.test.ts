@@ -206,3 +206,24 @@ test("a page of a list names the next one in its header", async () => {
   }
   expect(seen).toEqual(["linked-1", "linked-2", "linked-3"]);
 });
+
+test("the list of events goes on where a page ends", async () => {
+  const seen: number[] = [];
+  for (let path = "/api/v1/events?limit=4"; ; ) {
+    const { headers, body } = await ask(server.url, admin, "GET", path);
+    seen.push(...body.items.map(({ sequence }: { sequence: number }) => sequence));
+    const next = /^<([^>]+)>; rel="next"$/.exec(headers.get("link") ?? "")?.[1];
+    if (next === undefined) break;
+    path = next;
+  }
+  const all = await ask(server.url, admin, "GET", "/api/v1/events?limit=1000");
+  expect(seen).toEqual(all.body.items.map(({ sequence }: { sequence: number }) => sequence));
+  expect(seen.length).toBeGreaterThan(8);
+});
+
+test("a model is found by a part of its name, whatever LIKE makes of it", async () => {
+  for (const name of ["fraud_score", "fraudXscore"]) await ask(server.url, admin, "POST", "/api/v1/models", { name });
+  const { body } = await ask(server.url, admin, "GET", "/api/v1/models?contains=fraud_");
+  expect(body.items.map(({ name }: { name: string }) => name)).toEqual(["fraud_score"]);
+  expect((await ask(server.url, admin, "GET", "/api/v1/models?contains=%25")).body.items).toEqual([]);
+});
